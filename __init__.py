@@ -1,0 +1,1 @@
+"""Charter: project accounting by declared rules."""

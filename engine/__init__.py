@@ -1,0 +1,1 @@
+"""The generic engine: executes declared rules and workflows against a relational store."""
