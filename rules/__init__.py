@@ -1,0 +1,1 @@
+"""Declared rules by subject, read as data; the base pack stands here. No code."""

@@ -1,0 +1,1 @@
+"""The declared state machines, read as data. No code."""
