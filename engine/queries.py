@@ -1,0 +1,74 @@
+"""Turns paths over records into SELECT statements with the joins they need. Builds statements; `store` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, MetaData, Select, case, literal, select
+from sqlalchemy.sql.expression import FromClause
+
+from . import definitions as d
+from .library import Library
+from .model import MONEY, Type
+from .tables import ENTRY, table_name
+
+Path = tuple[str, ...]
+
+
+class Joined:
+    """A record's table with the tables its paths lead to, each joined once, always outer so that no row is lost."""
+
+    def __init__(self, library: Library, metadata: MetaData, record: d.Record) -> None:
+        self.library, self.metadata, self.record = library, metadata, record
+        self.base: FromClause = metadata.tables[table_name(record.name)].alias()
+        self._from: FromClause = self.base
+        self._tables: dict[Path, tuple[FromClause, d.Record]] = {(): (self.base, record)}
+        self.bound: dict[Path, tuple[ColumnElement[Any], Type]] = {}
+
+    def bind(self, name: str, value: Any, type_: Type) -> None:
+        """Let a name in a filter stand for a value from outside; numbers are given as kept."""
+        self.bound[(name,)] = (literal(value), type_)
+
+    def column(self, path: Path) -> tuple[ColumnElement[Any], Type]:
+        """The column at the end of a path and its type; raises KeyError where there is none."""
+        if path in self.bound:
+            return self.bound[path]
+        table, record = self._table(path[:-1])
+        name = path[-1]
+        type_ = self.library.member(record, name)
+        if type_ is None:
+            raise KeyError(".".join(path))
+        if len(path) > 1:
+            type_ = type_.or_none()
+        if table_name(record.name) == ENTRY and name in ("debit", "credit"):
+            amount = table.c.amount
+            return (case((amount > 0, amount), else_=0) if name == "debit" else case((amount < 0, -amount), else_=0)), MONEY
+        return table.c[name], type_
+
+    def _table(self, path: Path) -> tuple[FromClause, d.Record]:
+        if path not in self._tables:
+            table, record = self._table(path[:-1])
+            type_ = self.library.member(record, path[-1])
+            target = self.library.record(type_.of) if type_ and type_.kind == "ref" else None
+            if target is None:
+                raise KeyError(".".join(path))
+            joined = self.metadata.tables[table_name(target.name)].alias()
+            self._from = self._from.outerjoin(joined, table.c[path[-1]] == joined.c.id)
+            self._tables[path] = (joined, target)
+        return self._tables[path]
+
+    def select(self, paths: Iterable[Path], *more: ColumnElement[Any]) -> Select[Any]:
+        """SELECT of the values at the paths, then of further columns."""
+        columns = [self.column(p)[0] for p in paths]
+        return select(*columns, *more).select_from(self._from)
+
+    def selecting(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """SELECT of columns already made from this; taken last, when all joins are known."""
+        return select(*columns).select_from(self._from)
+
+
+def types_of(library: Library, record: d.Record, paths: Sequence[Path]) -> list[Type]:
+    """The types at the ends of paths; the paths are known to exist."""
+    start = Type("ref", of=record.name)
+    return [library.along(start, p) or Type("text") for p in paths]

@@ -1,0 +1,270 @@
+"""The one way to the database: transactions, reading in bulk, writing in bulk. It knows tables, not rules.
+
+SQLite and PostgreSQL differ only here: how a transaction begins, how many rows are written at once, which
+errors mean "try again".
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Engine, Integer, MetaData, Table, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from .errors import Conflict, UsageFault
+from .model import SCALES, Type
+from .money import from_kept, to_kept
+from .tables import COUNTER
+
+Result = TypeVar("Result")
+RETRIES = 8
+IDS_AT_ONCE = 1000
+
+kept_value = lru_cache(maxsize=1 << 16)(from_kept)
+
+
+def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
+    """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
+    scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
+
+    def decode(row: Iterable[Any]) -> list[Any]:
+        values = list(row)
+        for index, kind in scaled:
+            if values[index] is not None:
+                values[index] = kept_value(values[index], kind)
+        return values
+
+    return decode
+
+
+def encoder(types: Sequence[Type]) -> Callable[[Sequence[Any]], list[Any]]:
+    """The other way round; raises ValueError for a number that does not fit."""
+    scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
+
+    def encode(row: Sequence[Any]) -> list[Any]:
+        values = list(row)
+        for index, kind in scaled:
+            if values[index] is not None:
+                values[index] = to_kept(values[index], kind)
+        return values
+
+    return encode
+
+
+class Store:
+    """A database that holds one customer's records, log and ledger."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url if "://" in url else f"sqlite:///{url}"
+        if self.url.startswith("postgresql://"):
+            self.url = self.url.replace("postgresql://", "postgresql+psycopg://", 1)
+        self.engine = _sqlite(self.url) if self.url.startswith("sqlite") else _postgresql(self.url)
+        self.dialect = self.engine.dialect.name
+        self.statements = 0
+        event.listen(self.engine, "before_cursor_execute", self._count)
+
+    def _count(self, *_: Any) -> None:
+        self.statements += 1
+
+    @property
+    def exists(self) -> bool:
+        """Is there anything at all? A file that is not there is not made by asking."""
+        if self.dialect == "sqlite" and self.engine.url.database not in (None, "", ":memory:"):
+            return Path(str(self.engine.url.database)).exists()
+        return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Everything inside is written together or not at all."""
+        with self.engine.connect() as connection, connection.begin():
+            yield Session(self, connection)
+
+    def within(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in a transaction of its own; a lost race is run again as a whole, a bounded number of times."""
+        for attempt in range(RETRIES):
+            try:
+                with self.transaction() as session:
+                    return work(session)
+            except DBAPIError as error:
+                if not _lost_race(error):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise Conflict(f"The store is busy: {RETRIES} tries were lost to others. Try again.")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _lost_race(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    if state in ("40001", "40P01"):
+        return True
+    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        # The driver's own transactions would begin too late; we begin them ourselves, below.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON")
+        # A write-ahead log can lose a committed transaction before 3.51.3; the rollback journal cannot.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -65536")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql(url: str) -> Engine:
+    try:
+        return create_engine(url, isolation_level="SERIALIZABLE")
+    except ModuleNotFoundError:
+        raise UsageFault("PostgreSQL needs its driver: pip install 'charter[postgresql]'.") from None
+
+
+class Session:
+    """An open transaction. Rows go in and out as tuples in column order, values as the tables keep them."""
+
+    def __init__(self, store: Store, connection: Connection) -> None:
+        self.store, self.connection = store, connection
+        self.is_sqlite = store.dialect == "sqlite"
+        self._ids: dict[str, list[int]] = {}
+
+    def rows(self, statement: Any) -> list[Any]:
+        return list(self.connection.execute(statement).all())
+
+    def stream(self, statement: Any, size: int = 2000) -> Iterator[Any]:
+        """The rows of a large answer, a few at a time."""
+        result = self.connection.execution_options(stream_results=not self.is_sqlite).execute(statement)
+        yield from result.yield_per(size)
+
+    def run(self, sql: str) -> None:
+        self.connection.execute(text(sql))
+
+    def insert(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Write many rows, each in the order of the table's columns."""
+        if not rows:
+            return
+        columns = list(table.columns)
+        names = ", ".join(f'"{c.name}"' for c in columns)
+        cursor = self._cursor()
+        self.store.statements += 1
+        if self.is_sqlite:
+            marks = ", ".join("?" * len(columns))
+            cursor.executemany(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', _for_sqlite(columns, rows))
+        else:
+            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+    def insert_missing(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows unless their key is there already."""
+        if not rows:
+            return
+        columns = list(table.columns)
+        names = ", ".join(f'"{c.name}"' for c in columns)
+        self.store.statements += 1
+        if self.is_sqlite:
+            marks = ", ".join("?" * len(columns))
+            sql = f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({marks})'
+            self._cursor().executemany(sql, _for_sqlite(columns, rows))
+            return
+        arrays = ", ".join(f"%s::{_array_type(c)}" for c in columns)
+        sql = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
+        self._cursor().execute(sql, [list(v) for v in zip(*rows, strict=True)])
+
+    def update(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Set columns of many rows; a row is the new values followed by the id. Raises Conflict when one is gone."""
+        if not rows:
+            return
+        columns = [table.c[n] for n in names]
+        cursor = self._cursor()
+        self.store.statements += 1
+        if self.is_sqlite:
+            sets = ", ".join(f'"{n}" = ?' for n in names)
+            cursor.executemany(f'UPDATE "{table.name}" SET {sets} WHERE id = ?', _for_sqlite([*columns, table.c.id], rows))
+        else:
+            given = ", ".join(f"%s::{_array_type(c)}" for c in [*columns, table.c.id])
+            sets = ", ".join(f'"{n}" = given.v{i}' for i, n in enumerate(names))
+            called = ", ".join([f"v{i}" for i in range(len(names))] + ["of_id"])
+            sql = f'UPDATE "{table.name}" SET {sets} FROM unnest({given}) AS given({called}) WHERE id = given.of_id'
+            cursor.execute(sql, [list(v) for v in zip(*rows, strict=True)])
+        if cursor.rowcount != len(rows):
+            raise Conflict(f"A record of {table.name} was deleted by somebody else; try again.")
+
+    def delete(self, table: Table, ids: Sequence[int]) -> None:
+        if ids:
+            self.connection.execute(table.delete().where(table.c.id.in_(list(ids))))
+
+    def next_id(self, name: str, metadata: MetaData) -> int:
+        """A number never given before for that table; fetched in blocks, so numbers may be skipped."""
+        block = self._ids.get(name)
+        if not block:
+            first = self._reserve(name, metadata)
+            block = self._ids[name] = list(range(first + IDS_AT_ONCE - 1, first - 1, -1))
+        return block.pop()
+
+    def return_ids(self, metadata: MetaData) -> None:
+        """Give back what a small piece of work reserved and did not use, where nobody else can have gone on."""
+        if self.is_sqlite:
+            counter = metadata.tables[COUNTER]
+            for name, block in self._ids.items():
+                if block:
+                    self.connection.execute(counter.update().where(counter.c.name == name).values(next=block[-1]))
+        self._ids.clear()
+
+    def _reserve(self, name: str, metadata: MetaData) -> int:
+        if not self.is_sqlite:
+            # A sequence does not make transactions wait for each other; a counter row would.
+            sql = text(f"SELECT nextval('\"charter_ids_{name}\"')")
+            return int(self.connection.execute(sql).scalar_one())
+        counter = metadata.tables[COUNTER]
+        found = self.connection.execute(counter.select().where(counter.c.name == name)).first()
+        first = int(found.next) if found else 1
+        statement = (
+            counter.update().where(counter.c.name == name).values(next=first + IDS_AT_ONCE)
+            if found
+            else counter.insert().values(name=name, next=first + IDS_AT_ONCE)
+        )
+        self.connection.execute(statement)
+        return first
+
+    def _cursor(self) -> Any:
+        return self.connection.connection.cursor()
+
+
+def _array_type(column: Column[Any]) -> str:
+    if isinstance(column.type, Boolean):
+        return "boolean[]"
+    if isinstance(column.type, Date):
+        return "date[]"
+    return "bigint[]" if isinstance(column.type, (BigInteger, Integer)) else "text[]"
+
+
+def _for_sqlite(columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    """Dates as ISO text; everything else is taken as it is."""
+    dates = [i for i, c in enumerate(columns) if isinstance(c.type, Date)]
+    if not dates:
+        return rows
+    return [_with_iso_dates(row, dates) for row in rows]
+
+
+def _with_iso_dates(row: Sequence[Any], dates: list[int]) -> list[Any]:
+    values = list(row)
+    for index in dates:
+        if isinstance(values[index], date):
+            values[index] = values[index].isoformat()
+    return values
