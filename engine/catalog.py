@@ -136,7 +136,7 @@ def read_pack(
 
 def origin(document: Document, path: Route) -> str:
     """The name of the pack that wrote the value at the path, or of what encloses it."""
-    return dict(document.written_in)[document.nearest(path).file]
+    return dict(document.written_in)[document.place(path).file]
 
 
 def _pack(chain: list[_Layer], documents: Iterable[Document], files: dict[str, str]) -> Pack:
@@ -210,14 +210,14 @@ class _Shelf:
             self._report("R023", f"pack `{name}` would extend itself", asked_at, hint="break the circle")
         elif layer:
             said = f"two packs of one chain are named `{layer.name}`"
-            self._report("R023", said, layer.head.place, len(layer.name), "rename one")
+            self._report("R023", said, layer.head.name_place, len(layer.name), "rename one")
 
     def _below(self, layer: _Layer, folder: Path) -> tuple[Path | None, Place]:
         """The folder of the pack that this one extends, and where it says so; None at the bottom."""
         head = layer.head
         if "extends" not in head.body:
             bottom = self.known.folder(BOTTOM)
-            return (bottom if bottom and bottom.resolve() != folder.resolve() else None), head.place
+            return (bottom if bottom and bottom.resolve() != folder.resolve() else None), head.name_place
         asked, place = head.body["extends"], head.places[("extends",)]
         if isinstance(asked, str):
             beneath = self.known.folder(asked) or folder / asked
@@ -253,8 +253,8 @@ class _Shelf:
             if document.kind == "pack" and kept and key not in kept:
                 self._report("R024", "a pack has one `pack` document", document.key_places[("pack",)], len("pack"))
             elif key in kept:
-                said = f"{document.kind} `{document.name}` stands twice; the first is at {kept[key].place}"
-                self._report("R024", said, document.place, len(document.name))
+                said = f"{document.kind} `{document.name}` stands twice; the first is at {kept[key].name_place}"
+                self._report("R024", said, document.name_place, len(document.name))
             else:
                 kept[key] = replace(document, written_in=written)
         return list(kept.values())
@@ -272,9 +272,9 @@ class _Shelf:
     def _folders(self, head: Document, folder: Path) -> list[tuple[str, Place]]:
         folders = head.body.get("folders", ["."])
         if isinstance(folders, list) and all(isinstance(beneath, str) for beneath in folders):
-            return [(str(beneath), head.nearest(("folders", at))) for at, beneath in enumerate(folders)]
+            return [(str(beneath), head.place(("folders", at))) for at, beneath in enumerate(folders)]
         hint = "write `folders: [first, second]`"
-        self._report("R021", "`folders` is a list of folders", head.nearest(("folders",)), hint=hint)
+        self._report("R021", "`folders` is a list of folders", head.place(("folders",)), hint=hint)
         return []
 
     def _beneath(self, start: Path, pack_folder: Path) -> Iterator[Path]:
@@ -393,7 +393,7 @@ class _Laid:
         elif below is None:
             said = f"there is no {document.kind} `{document.name}` below to {says[0].removesuffix('s')}"
             hint = did_you_mean(document.name, [name for kind, name in all_below if kind == document.kind])
-            self.found.append(Diagnostic("R032", said, document.place, len(document.name), hint))
+            self.found.append(Diagnostic("R032", said, document.name_place, len(document.name), hint))
         elif self._names_its_pack(document, below, says[0]):
             return self._changed(document, below) if says == ["changes"] else self._replaced(document, below)
         return below
@@ -407,7 +407,7 @@ class _Laid:
             return document
         hint = f"say `changes: {below.pack}` or `replaces: {below.pack}`"
         said = f"{document.kind} `{document.name}` stands already in pack `{below.pack}`"
-        self.found.append(Diagnostic("R030", said, document.place, len(document.name), hint))
+        self.found.append(Diagnostic("R030", said, document.name_place, len(document.name), hint))
         return below
 
     def _names_its_pack(self, document: Document, below: Document, word: str) -> bool:
@@ -441,7 +441,7 @@ class _Laid:
     def _report(self, code: str, said: str, document: Document, path: Route, hint: str = "") -> None:
         value = document.body.get(str(path[0]))
         length = len(value) if isinstance(value, str) else 1
-        self.found.append(Diagnostic(code, said, document.nearest(path), length, hint))
+        self.found.append(Diagnostic(code, said, document.place(path), length, hint))
 
     # Merging
 

@@ -69,11 +69,11 @@ class Document:
         return {self.kind: self.name, **self.body}
 
     @property
-    def place(self) -> Place:
+    def name_place(self) -> Place:
         """Where its name stands."""
         return self.places[(self.kind,)]
 
-    def nearest(self, path: Route) -> Place:
+    def place(self, path: Route = ()) -> Place:
         """The place of the value at the path or, where nothing stands there, of what would enclose it."""
         while path and path not in self.places:
             path = path[:-1]
