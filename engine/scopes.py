@@ -1,0 +1,203 @@
+"""Which names stand in an expression, and their types: one answer for the checker and for the compiler. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import definitions as d
+from .expression_types import Scope, Signature, check
+from .expressions import ExpressionError, parse
+from .library import Library
+from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Type
+
+Path = tuple[str, ...]
+GROUP = Type("group")
+
+
+@dataclass
+class Names:
+    """The names of a transition, posting, formulas or decision over one record type; satisfies `Scope`.
+
+    `taken` hides fields; `this.NAME` is always the field. `further` are names whose types are simply known.
+    """
+
+    library: Library
+    record: d.Record
+    taken: Mapping[str, d.Field] = field(default_factory=dict)
+    lets: Mapping[str, d.Text] = field(default_factory=dict)
+    finds: Mapping[str, d.Find] = field(default_factory=dict)
+    uses: Mapping[str, d.Use] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, Type] = field(default_factory=dict)
+    _inferred: dict[str, Type | None] = field(default_factory=dict)
+
+    def type_of(self, path: Path) -> Type | None:
+        head, rest = path[0], path[1:]
+        if head == "this":
+            return self.library.along(self.this, rest) if rest else self.this
+        if head == "parameter":
+            parameter = self.library.parameters.get(rest[0]) if len(rest) == 1 else None
+            return parameter.field.type if parameter else None
+        if head in self.uses:
+            return self._answer(self.uses[head], rest)
+        start = self._named(head)
+        if start is None:
+            return self.library.along(self.this, path)
+        return self.library.along(start, rest) if rest else start
+
+    @property
+    def this(self) -> Type:
+        return Type("ref", of=self.record.name)
+
+    def _named(self, name: str) -> Type | None:
+        if name in self.taken:
+            return self.taken[name].type
+        if name in self.lets:
+            return self.let_type(name)
+        if name in self.finds:
+            found = Type("ref", of=self.finds[name].of)
+            return found.or_none() if self.finds[name].none_allowed else found
+        if name in self.aliases:
+            return Type("ref", of=self.aliases[name])
+        if name in self.further:
+            return self.further[name]
+        return {"today": DATE, "actor": Type("ref", of="actor")}.get(name)
+
+    def let_type(self, name: str) -> Type | None:
+        """The type of a `let`, found out from its expression; None where that has errors or runs in a circle."""
+        if name not in self._inferred:
+            self._inferred[name] = None
+            try:
+                type_, errors = check(parse(self.lets[name].text), self)
+            except ExpressionError:
+                return None
+            self._inferred[name] = None if errors else type_
+        return self._inferred[name]
+
+    def _answer(self, use: d.Use, rest: Path) -> Type | None:
+        answers = answer_types(self.library, use.decision)
+        decision = self.library.decision(use.decision)
+        collected = decision is not None and decision.hit == "collect"
+        if answers is None:
+            return None
+        if not rest:
+            return Type("list", item=GROUP) if collected else GROUP
+        start = answers.get(rest[0])
+        found = self.library.along(start, rest[1:]) if start and rest[1:] else start
+        return Type("list", item=found) if found and collected else found
+
+    def names(self, path: Path) -> list[str]:
+        if not path:
+            own = [*self.taken, *self.lets, *self.finds, *self.uses, *self.aliases, *self.further, "today", "actor", "this"]
+            return own + self.library.members(self.record)
+        if path == ("parameter",):
+            return list(self.library.parameters)
+        if len(path) == 1 and path[0] in self.uses:
+            return list(answer_types(self.library, self.uses[path[0]].decision) or ())
+        here = self.type_of(path)
+        inner = here.item if here and here.kind == "list" else here
+        record = self.library.record(inner.of) if inner and inner.kind == "ref" else None
+        return self.library.members(record) if record else []
+
+    def inner(self, path: Path) -> Scope:
+        type_ = self.type_of(path)
+        item = type_.item if type_ else None
+        if item and item.kind == "ref" and (record := self.library.record(item.of)):
+            return Inner(Names(self.library, record), self)
+        answers = answer_types(self.library, self.uses[path[0]].decision) if path[0] in self.uses else {}
+        return Inner(Names(self.library, _NOTHING, further=answers or {}), self)
+
+    def function(self, name: str) -> Signature | None:
+        measure = self.library.measure(name)
+        of = self.library.record(measure.of) if measure else None
+        if measure is None or of is None:
+            return None
+        start = Type("ref", of=of.name)
+        arguments = tuple((self.library.along(start, p) or NUMBER).given() for p in measure.by.values())
+        return Signature(arguments, measure_type(self.library, measure, of))
+
+
+@dataclass
+class Inner:
+    """The scope of a list's elements, or of records looked through: bare names are theirs, `this` is the one who asks."""
+
+    element: Names
+    outer: Names
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    def type_of(self, path: Path) -> Type | None:
+        if path[0] in ("this", "parameter", "today", "actor"):
+            return self.outer.type_of(path)
+        found = self.element.type_of(path)
+        if found is None and path[0] not in self.library_members():
+            return self.outer.type_of(path) if self._is_named_outside(path[0]) else None
+        return found
+
+    def library_members(self) -> list[str]:
+        return self.element.library.members(self.element.record)
+
+    def _is_named_outside(self, name: str) -> bool:
+        o = self.outer
+        return any(name in names for names in (o.taken, o.lets, o.finds, o.uses, o.further))
+
+    def names(self, path: Path) -> list[str]:
+        return self.outer.names(path) if path[:1] == ("this",) else self.element.names(path)
+
+    def inner(self, path: Path) -> Scope:
+        return self.element.inner(path)
+
+    def function(self, name: str) -> Signature | None:
+        return None
+
+
+_NOTHING = d.Record("", "", (), (), None, None, None, None, (), {}, {}, d.Place("", 0, 0))
+
+
+def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:
+    """What a measure gives: a whole number when it counts, else the type of what it sums."""
+    if measure.sum is None:
+        return WHOLE
+    type_, errors = check(parse(measure.sum.text), Names(library, of))
+    return MONEY if errors else type_.given()
+
+
+def answer_types(library: Library, name: str) -> dict[str, Type] | None:
+    """The names that a decision or formulas answer, with their types; None where neither exists."""
+    decision = library.decision(name)
+    if decision is not None:
+        return {n: f.type for n, f in decision.outputs.items()}
+    formulas = library.formulas(name)
+    record = library.record(formulas.of) if formulas else None
+    if formulas is None or record is None:
+        return None
+    names = formula_names(library, formulas, record)
+    return {n: names.let_type(n) or NONE for n in names.lets}
+
+
+def formula_names(library: Library, formulas: d.Formulas, record: d.Record) -> Names:
+    """The scope of formulas; alternatives have the type of the first."""
+    alternatives: dict[str, d.Text] = {}
+    for steps in formulas.choices.values():
+        alternatives = {**steps, **alternatives}
+    lets = {**alternatives, **formulas.steps}
+    return Names(library, record, lets=lets, uses={u.name: u for u in formulas.uses})
+
+
+def transition_names(library: Library, record: d.Record, transition: d.Transition) -> Names:
+    """The scope of a transition."""
+    return Names(
+        library,
+        record,
+        taken=library.taken(record, transition),
+        lets=transition.lets,
+        finds={f.name: f for f in transition.finds},
+        uses={u.name: u for u in transition.uses},
+        aliases={s.alias: s.target for s in transition.steps if s.alias},
+    )
+
+
+def posting_names(library: Library, record: d.Record, posting: d.Posting) -> Names:
+    """The scope of a posting: its own names over the record's fields."""
+    return Names(library, record, lets=posting.lets, uses={u.name: u for u in posting.uses})
