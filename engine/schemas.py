@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import Diagnostic, Place, in_order
-from .source import Document, Route, clipped, did_you_mean
+from .source import Document, Route, clipped, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -36,8 +36,10 @@ def problems(document: Document, folder: Path | None = None) -> list[Diagnostic]
     The document is seen as it is written, with its kind's key. Raises FileNotFoundError where a kind has no schema.
     """
     checker = _checker(folder or _folder(), document.kind)
-    errors = [_Error(error, ()) for error in checker.errors(document.whole)]
-    return in_order(found for error in _said_once(errors, checker) for found in _diagnostics(error, document, checker))
+    told = _meant([_Error(error, ()) for error in checker.errors(document.whole)], checker)
+    suggested = _suggested(told, checker)
+    kept = [error for error in told if not _is_misspelt(error, suggested)]
+    return in_order(_once(found for error in kept for found in _diagnostics(error, document, checker)))
 
 
 def too_long(lines: Mapping[str, list[str]]) -> list[Diagnostic]:
@@ -134,6 +136,7 @@ def _validator_class() -> Any:
     )
     keywords = {
         "required": _required,
+        "properties": _properties,
         "additionalProperties": _additional_properties,
         "enum": lambda validator, allowed, value, schema: _among(allowed, value),
         "const": lambda validator, allowed, value, schema: _among([allowed], value),
@@ -166,6 +169,15 @@ def _required(validator: Any, keys: list[str], value: Any, schema: Schema) -> It
     """One error for each missing key, which is its message."""
     if isinstance(value, dict):
         yield from (_error(key) for key in keys if key not in value)
+
+
+def _properties(validator: Any, properties: Schema, value: Any, schema: Schema) -> Iterator[ValidationError]:
+    """What is wrong in the known keys; for one that is excluded (`false`) it is the message."""
+    for key in properties if isinstance(value, dict) else ():
+        if key in value and properties[key] is False:
+            yield _error(key)
+        elif key in value:
+            yield from validator.descend(value[key], properties[key], path=key, schema_path=key)
 
 
 def _additional_properties(validator: Any, more: Any, value: Any, schema: Schema) -> Iterator[ValidationError]:
@@ -242,7 +254,7 @@ class _Error:
         return self.path == path and self.word in words
 
 
-def _said_once(errors: Iterable[_Error], checker: _Checker) -> list[_Error]:
+def _meant(errors: Iterable[_Error], checker: _Checker) -> list[_Error]:
     """The errors with those about alternatives replaced by what is wrong in the alternative that was meant."""
     told: list[_Error] = []
     for error in errors:
@@ -254,11 +266,77 @@ def _of_alternatives(error: _Error, checker: _Checker) -> list[_Error]:
     branches: dict[int, list[_Error]] = {}
     for inner in error.inner:
         branches.setdefault(int(inner.relative_schema_path[0]), []).append(_Error(inner, error.path))
-    told = {at: _said_once(branch, checker) for at, branch in branches.items()}
+    told = {at: _meant(branch, checker) for at, branch in branches.items()}
     ranks = {at: _rank(branch, error.path) for at, branch in told.items()}
     best = [at for at in sorted(ranks) if ranks[at] == min(ranks.values())]
     # Several are equally near, or it is of another type altogether: the error itself says what is accepted.
     return told[best[0]] if len(best) == 1 and not ranks[best[0]][0] else [error]
+
+
+def _suggested(told: Iterable[_Error], checker: _Checker) -> set[tuple[Route, str]]:
+    """The words that unknown keys were probably meant to be, with the path of the map."""
+    found = set()
+    for error in told:
+        for key in _unknown_keys(error, checker):
+            near = nearest(key, _possible_keys(error, checker))
+            found.add((error.path, near))
+    return found
+
+
+def _is_misspelt(error: _Error, suggested: Collection[tuple[Route, str]]) -> bool:
+    """Whether what is missing is there under a wrong spelling, which is told already, or may follow from one."""
+    missing = {error.message} if error.word == "required" else set()
+    if error.word in ("anyOf", "oneOf"):
+        missing = _needed(error)
+    if any((error.path, word) in suggested for word in missing):
+        return True
+    return _depends_on_keys(error) and any(path == error.path for path, word in suggested if word)
+
+
+def _depends_on_keys(error: _Error) -> bool:
+    """Whether it is said only because of which other keys the map holds or lacks."""
+    steps = list(error.error.relative_schema_path)
+    within = max(
+        (at for at, step in enumerate(steps) if step in ("properties", "items", "additionalProperties")), default=0
+    )
+    conditional = bool(error.path) and any(step in ("then", "else", "dependentSchemas") for step in steps[within:])
+    return error.word == "dependentRequired" or (conditional and error.word in ("required", "not"))
+
+
+def _unknown_keys(error: _Error, checker: _Checker) -> list[str]:
+    """The keys that an error says are not known; empty where it says something else."""
+    if error.word == "additionalProperties":
+        return [error.message]
+    if error.word == "enum" and _is_about_key(error):
+        return [error.value]
+    if not isinstance(error.value, dict):
+        return []
+    about_keys = ("additionalProperties", "unevaluatedProperties")
+    if error.word == "unevaluatedProperties" or any(inner.validator in about_keys for inner in error.inner):
+        words = checker.words(error.schema)
+        return [key for key in error.value if key not in words]
+    return []
+
+
+def _possible_keys(error: _Error, checker: _Checker) -> set[str]:
+    """The keys that could stand where an unknown one does."""
+    if _is_about_key(error):
+        return set(error.wanted)
+    return checker.words(error.schema) - set(error.value)
+
+
+def _is_about_key(error: _Error) -> bool:
+    return "propertyNames" in error.error.relative_schema_path
+
+
+def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """One diagnostic for each mistake: the schema may say the same in several places, with better or worse hints."""
+    best: dict[tuple[str, Place, str], Diagnostic] = {}
+    for diagnostic in found:
+        key = (diagnostic.code, diagnostic.place, diagnostic.message)
+        if key not in best or (diagnostic.hint.startswith("did you") and not best[key].hint.startswith("did you")):
+            best[key] = diagnostic
+    return list(best.values())
 
 
 def _rank(branch: Collection[_Error], path: Route) -> tuple[bool, int, int]:
@@ -272,53 +350,63 @@ def _rank(branch: Collection[_Error], path: Route) -> tuple[bool, int, int]:
 
 
 def _diagnostics(told: _Error, document: Document, checker: _Checker) -> list[Diagnostic]:
-    if told.word == "unevaluatedProperties" and isinstance(told.value, dict):
-        words = checker.words(told.schema)
-        unknown = [key for key in told.value if key not in words]
+    if unknown := _unknown_keys(told, checker):
         return [_unknown_key(told, key, document, checker) for key in unknown]
-    if told.word == "additionalProperties":
-        return [_unknown_key(told, told.message, document, checker)]
-    if told.word == "propertyNames" or "propertyNames" in told.error.schema_path:
-        return [_bad_key(told, document)]
+    if _is_about_key(told):
+        return [_key_problem("R106", f"`{clipped(told.value)}` cannot be a name here", told, told.value, document)]
+    if excluded := _excluded_key(told):
+        return [_key_problem("R110", _say_excluded(told, excluded), told, excluded, document)]
     if told.word in ("anyOf", "oneOf"):
-        return _no_alternative(told, document, checker)
+        return [_no_alternative(told, document, checker)]
     code, said, hint = _SAYINGS.get(told.word, _say_unfit)(told, _thing(told, document))
     return [Diagnostic(code, said, document.place(told.path), _length(told.value), hint)]
 
 
+def _key_problem(code: str, said: str, told: _Error, key: str, document: Document) -> Diagnostic:
+    above = told.path if told.path[-1:] != (key,) else told.path[:-1]
+    place = document.key_places.get((*above, key), document.place(told.path))
+    return Diagnostic(code, said, place, len(key), _description(told))
+
+
+def _excluded_key(told: _Error) -> str:
+    """The key that must not stand where it does, whatever its value: its schema is `false` or `{"not": {}}`."""
+    if told.word == "properties":
+        return told.message
+    steps = list(told.error.relative_schema_path)
+    is_key = (
+        told.path and isinstance(told.path[-1], str) and steps[-2:-1] in (["properties"], ["$ref"], [told.path[-1]])
+    )
+    return str(told.path[-1]) if told.word == "not" and told.wanted == {} and is_key else ""
+
+
+def _say_excluded(told: _Error, key: str) -> str:
+    steps = list(told.error.relative_schema_path)
+    if "dependentSchemas" in steps:
+        other = steps[len(steps) - steps[::-1].index("dependentSchemas")]
+        return f"`{other}` and `{key}` exclude each other"
+    return f"`{key}` does not go with what else stands here"
+
+
 def _unknown_key(told: _Error, key: str, document: Document, checker: _Checker) -> Diagnostic:
-    thing = _thing(told, document)
-    words = checker.words(told.schema) - set(told.value)
+    words = _possible_keys(told, checker)
     hint = did_you_mean(key, words)
     if not hint:
         hint = f"possible here: {', '.join(sorted(words))}" if 0 < len(words) <= 12 else ""
     place = document.key_places.get((*told.path, key), document.place(told.path))
-    return Diagnostic("R101", f"`{clipped(key)}` is not a word of {thing}", place, len(key), hint)
+    return Diagnostic("R101", f"`{clipped(key)}` is not a word of {_thing(told, document)}", place, len(key), hint)
 
 
-def _bad_key(told: _Error, document: Document) -> Diagnostic:
-    key = str(told.value)
-    place = document.key_places.get((*told.path, key), document.place(told.path))
-    return Diagnostic("R106", f"`{clipped(key)}` cannot be a name here", place, len(key), _description(told))
-
-
-def _no_alternative(told: _Error, document: Document, checker: _Checker) -> list[Diagnostic]:
-    """No alternative is nearest: the words that none knows, else the types or keys that would be accepted."""
+def _no_alternative(told: _Error, document: Document, checker: _Checker) -> Diagnostic:
+    """No alternative is nearest: what the schema says of it, else the keys or types that would be accepted."""
     value, place = told.value, document.place(told.path)
     thing = _thing(told, document)
-    words = checker.words(told.schema)
-    if isinstance(value, dict) and words:
-        unknown = [key for key in value if key not in words]
-        if unknown:
-            return [_unknown_key(told, key, document, checker) for key in unknown]
-        needed = _needed(told)
-        if needed - set(value):
-            said = f"{thing} needs one of {_listed(needed)}"
-        else:
-            said = f"these words do not stand together in {thing}: {_listed(value)}"
-        return [Diagnostic("R102", said, place, hint=_description(told))]
+    needed = _needed(told) if isinstance(value, dict) else set()
+    if needed - set(value or ()):
+        return Diagnostic("R102", f"{thing} needs one of {_listed(needed)}", place, hint=_description(told))
+    if needed:
+        return Diagnostic("R109", f"{thing} cannot stand here like this", place, hint=_description(told))
     said = f"{thing} should be {_kinds(told.schema, checker)}, not {_shown(value)}"
-    return [Diagnostic("R103", said, place, _length(value), _description(told))]
+    return Diagnostic("R103", said, place, _length(value), _description(told))
 
 
 def _needed(told: _Error) -> set[str]:
@@ -342,7 +430,13 @@ def _kinds_of(schema: Schema) -> list[str]:
     if "const" in schema or "enum" in schema:
         return [f"`{_plain(one)}`" for one in schema.get("enum", [schema.get("const")])]
     types = schema.get("type", "object" if "properties" in schema else [])
-    return [_TYPES[one] for one in ([types] if isinstance(types, str) else types)]
+    return _types([types] if isinstance(types, str) else types)
+
+
+def _types(types: list[str]) -> list[str]:
+    """The types in words; every number is a text as well, so that it is not worth a word beside it."""
+    told = [one for one in types if "string" not in types or one not in ("integer", "number", "boolean")]
+    return [_TYPES[one] for one in told]
 
 
 _TYPES = {
@@ -364,7 +458,7 @@ def _say_required(told: _Error, thing: str) -> Said:
 
 def _say_type(told: _Error, thing: str) -> Said:
     types = told.wanted
-    kinds = _or([_TYPES[one] for one in ([types] if isinstance(types, str) else types)])
+    kinds = _or(_types([types] if isinstance(types, str) else types))
     return "R103", f"{thing} should be {kinds}, not {_shown(told.value)}", _description(told)
 
 
@@ -418,8 +512,9 @@ def _say_twice(told: _Error, thing: str) -> Said:
 
 
 def _say_unfit(told: _Error, thing: str) -> Said:
-    """For what only the schema's author can put in words: its description is the hint."""
-    return "R109", f"{thing} cannot stand here like this", _description(told)
+    """For what only the schema's author can put in words: its description."""
+    said = _description(told).rstrip(".")
+    return "R109", said[:1].lower() + said[1:] or f"{thing} cannot stand here like this", ""
 
 
 _SAYINGS: dict[str, Callable[[_Error, str], Said]] = {
@@ -445,7 +540,11 @@ def _thing(told: _Error, document: Document) -> str:
     if isinstance(told.path[-1], str):
         return f"`{told.path[-1]}`"
     key = next((step for step in reversed(told.path) if isinstance(step, str)), document.kind)
-    return f"an element of `{key}`"
+    return _with_article(_SINGULARS[key]) if key in _SINGULARS else f"an element of `{key}`"
+
+
+# What one of a list is called, where it has a name of its own.
+_SINGULARS = {"transitions": "transition", "rows": "row", "entries": "entry", "columns": "column", "figures": "figure"}
 
 
 def _with_article(noun: str) -> str:
@@ -455,8 +554,9 @@ def _with_article(noun: str) -> str:
 
 
 def _description(told: _Error) -> str:
-    schema = told.schema
-    return str(schema.get("description", "")) if isinstance(schema, dict) else ""
+    """What the schema says should stand there."""
+    schema = told.schema if isinstance(told.schema, dict) else {}
+    return str(schema.get("errorMessage") or schema.get("description") or "")
 
 
 def _shown(value: Any) -> str:

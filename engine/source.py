@@ -82,8 +82,14 @@ class Document:
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """The hint ("did you mean `project`?") for a word that is not among the words; empty where none is near."""
+    near = nearest(word, words)
+    return f"did you mean `{near}`?" if near else ""
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """The one of the words that is most like the word; empty where none is near."""
     near = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else ""
+    return near[0] if near else ""
 
 
 def clipped(text: str, most: int = 60) -> str:
