@@ -432,11 +432,12 @@ class _Laid:
             for word in more:
                 self._report("R031", f"`remove: all` leaves no `{word}` to change", document, (word,), "keep one")
             return below if more else None
-        node = self._remove(_lifted(below), document, removed)
-        merged = self._merged(node, _lifted(_without(document, "changes", "remove")), document.kind)
-        kept = replace(merged, place=below.places[()])
+        node = self._remove(_lift(below.whole, below, ()), document, removed)
+        # The name keeps the place of the document that all this is about.
+        said = _without(document, "changes", "remove")
+        merged = self._merged(node, _lift(said.body, said, ()), document.kind)
         written = (*below.written_in, *(part for part in document.written_in if part not in below.written_in))
-        return _lowered(kept, replace(document, written_in=written))
+        return _lowered(merged, replace(document, written_in=written))
 
     def _report(self, code: str, said: str, document: Document, path: Route, hint: str = "") -> None:
         value = document.body.get(str(path[0]))
@@ -583,10 +584,6 @@ def _without(document: Document, *words: str) -> Document:
     places = {path: place for path, place in document.places.items() if not (path and path[0] in words)}
     key_places = {path: place for path, place in document.key_places.items() if path[0] not in words}
     return replace(document, body=body, places=places, key_places=key_places)
-
-
-def _lifted(document: Document) -> _Node:
-    return _lift(document.whole, document, ())
 
 
 def _lift(body: Body, document: Document, path: Route) -> _Node:

@@ -536,7 +536,8 @@ def _thing(told: _Error, document: Document) -> str:
     if isinstance(schema, dict) and "title" in schema and told.path:
         return _with_article(schema["title"])
     if not told.path:
-        return _with_article(document.kind.replace("_", " "))
+        kind = document.kind.replace("_", " ")
+        return kind if kind.endswith("s") else _with_article(kind)
     if isinstance(told.path[-1], str):
         return f"`{told.path[-1]}`"
     key = next((step for step in reversed(told.path) if isinstance(step, str)), document.kind)

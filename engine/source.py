@@ -81,7 +81,7 @@ class Document:
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The hint ("did you mean `project`?") for a word that is not among the words; empty where none is near."""
+    """The hint ("did you mean `currency`?") for a word that is not among the words; empty where none is near."""
     near = nearest(word, words)
     return f"did you mean `{near}`?" if near else ""
 
@@ -347,7 +347,7 @@ class _Builder:
             return self._directive(_place_at(self.text, directive.start(), self.file))
         said, hint = next(((said, hint) for sign, said, hint in _SYNTAX if re.search(sign, problem)), (problem, ""))
         problem_mark, opening = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
-        if opening and "flow" in context:
+        if opening and re.search("flow (sequence|mapping)", context):
             hint += f"; the bracket opens in line {self.first_line + opening.line + 1}"
         if opening and ("quoted" in context or self._is_end(problem_mark)):
             problem_mark = opening
