@@ -1,0 +1,621 @@
+"""What type an expression has, and every reason why it has none.
+
+None has one meaning: it equals only itself. `==`, `!=` and `in` answer with or without it; every other operand must be
+known not to be none, by its declared type, by `default`, or by a condition that was asked before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import reduce
+from typing import Protocol
+
+from .expressions import (
+    Binary,
+    Call,
+    Conditional,
+    Constant,
+    ExpressionError,
+    In,
+    IsNone,
+    Node,
+    Path,
+    Unary,
+    Value,
+    chain,
+    children,
+    part_start,
+)
+from .model import DATE, NONE, NUMBER, SCALARS, TEXT, WHOLE, YES_OR_NO, Type
+
+Parts = tuple[str, ...]
+
+UNKNOWN = Type("unknown")  # of what has an error already, so that one mistake is told once
+AGGREGATES = frozenset({"sum", "min", "max", "count", "any", "all"})
+ORDERED = frozenset({"number", "whole", "money", "price", "text", "choice", "date", "time"})
+MOST_LISTS_NESTED = 3
+
+_NUMBERS = frozenset({"number", "whole"})
+_AMOUNTS = frozenset({"money", "price"})
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A function's argument types and its result; an argument takes none only where its type is optional."""
+
+    arguments: tuple[Type, ...]
+    result: Type
+
+
+class Scope(Protocol):
+    """What names mean where an expression stands.
+
+    `type_of` answers for a whole path, None where it is not known. Whether a path may be none because a reference on
+    its way may be is seen to here, so it may answer for the last part alone.
+    """
+
+    def type_of(self, path: Parts) -> Type | None: ...
+
+    def names(self, path: Parts) -> list[str]:
+        """What may follow that path; what may stand first for the empty path."""
+
+    def inner(self, path: Parts) -> Scope:
+        """The scope of one element of the list at that path; `this` is seen to here."""
+
+    def function(self, name: str) -> Signature | None:
+        """A function beyond the fixed ones."""
+
+
+def check(node: Node, scope: Scope) -> tuple[Type, list[ExpressionError]]:
+    """Give the type and every problem, by place; with problems the type may be of kind `unknown`.
+
+    A text written out has kind `text` with `choices`: the values that it can be, so that it may stand for a choice.
+    """
+    checker = _Checker()
+    found = checker.type_of(node, _View(scope))
+    return found, sorted(checker.errors, key=lambda error: (error.start, error.code))
+
+
+def check_as(node: Node, scope: Scope, wanted: Type) -> tuple[Type, list[ExpressionError]]:
+    """Check, and refuse what cannot be put where `wanted` is: yes_or_no for a condition, a field's type to set it."""
+    found, errors = check(node, scope)
+    if errors or accepts(wanted, found, is_plain(node)):
+        return found, errors
+    length = node.end - node.start
+    if accepts(wanted.or_none(), found, is_plain(node)):
+        return found, [ExpressionError(f"{said(node)} may be none", node.start, length, _handle(node), "R203")]
+    return found, [ExpressionError(f"{said(node)} is {found}, not {wanted}", node.start, length, code="R202")]
+
+
+def accepts(wanted: Type, given: Type, plain: bool = False) -> bool:
+    """Whether a value of type `given` can be put where `wanted` is; `plain` says it is made of written numbers only.
+
+    Money and price stand for each other here: a price times a quantity becomes money where it is named.
+    """
+    if given.kind == "unknown":
+        return True
+    if given.kind == "none" or given.optional:
+        return wanted.optional and (given.kind == "none" or accepts(wanted, given.given(), plain))
+    match wanted.kind:
+        case "number":
+            return given.kind in _NUMBERS
+        case "money" | "price":
+            return given.kind in _AMOUNTS or (plain and given.kind in _NUMBERS)
+        case "text":
+            return given.kind in ("text", "choice")
+        case "choice":
+            return bool(given.choices) and set(given.choices) <= set(wanted.choices)
+        case "ref":
+            return given.kind == "ref" and given.of == wanted.of
+        case "list" | "group":
+            return given == wanted.given()
+    return given.kind == wanted.kind
+
+
+def is_plain(node: Node) -> bool:
+    """Whether a number is made of written numbers only; such a number may meet any amount."""
+    match node:
+        case Constant():
+            return isinstance(node.value, int | Decimal) and not isinstance(node.value, bool)
+        case Unary() | Binary():
+            return node.operator in ("-", "+", "*", "/") and all(map(is_plain, children(node)))
+        case Conditional():
+            return is_plain(node.then) and is_plain(node.otherwise)
+        case Call():
+            return bool(node.arguments) and node.name in _KEEPS_KIND and all(map(is_plain, node.arguments))
+    return False
+
+
+_KEEPS_KIND = frozenset({"min", "max", "abs", "round", "default"})
+
+
+def split_list(path: Parts, type_of: Callable[[Parts], Type | None]) -> tuple[Parts, Parts] | None:
+    """Part a path at its first list: `lines.hours` into `lines` and `hours`; None where there is no list on it."""
+    for length in range(1, len(path) + 1):
+        found = type_of(path[:length])
+        if found is not None and found.kind == "list":
+            return path[:length], path[length:]
+    return None
+
+
+def said(node: Node) -> str:
+    """How a message calls an operand."""
+    match node:
+        case Path():
+            return f"`{'.'.join(node.parts)}`"
+        case Call():
+            return f"`{node.name}(…)`"
+        case Constant(value=None):
+            return "`none`"
+    return "this"
+
+
+def constant_type(value: Value) -> Type:
+    """The type of a value written out."""
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return YES_OR_NO
+    if isinstance(value, str):
+        return Type("text", choices=(value,))
+    if isinstance(value, date):
+        return DATE
+    return NUMBER if isinstance(value, Decimal) else WHOLE
+
+
+def together(left: Type, right: Type, left_plain: bool = False, right_plain: bool = False) -> Type | None:
+    """The one type of two values that may stand for each other; None where there is none."""
+    if left.kind in ("none", "unknown"):
+        return right.or_none() if left.kind == "none" else left
+    if right.kind in ("none", "unknown"):
+        return left.or_none() if right.kind == "none" else right
+    found = _both(left.given(), right.given(), left_plain, right_plain)
+    return found.or_none() if found and (left.optional or right.optional) else found
+
+
+def _both(left: Type, right: Type, left_plain: bool, right_plain: bool) -> Type | None:
+    kinds = {left.kind, right.kind}
+    if kinds == {"text"}:
+        known = tuple(dict.fromkeys(left.choices + right.choices)) if left.choices and right.choices else ()
+        return Type("text", choices=known)
+    if kinds == {"text", "choice"}:
+        choice, text = (left, right) if left.kind == "choice" else (right, left)
+        if not text.choices:
+            return TEXT
+        return choice if set(text.choices) <= set(choice.choices) else None
+    if left == right and left.kind not in ("list", "group"):
+        return left
+    if kinds <= _NUMBERS:
+        return NUMBER
+    if left_plain and left.kind in _NUMBERS and right.kind in _AMOUNTS:
+        return right
+    return left if right_plain and right.kind in _NUMBERS and left.kind in _AMOUNTS else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The paths that are known not to be none once a condition has answered."""
+
+    true: frozenset[Parts] = frozenset()
+    false: frozenset[Parts] = frozenset()
+
+
+def facts(node: Node) -> Facts:
+    """What a condition tells about none when it holds and when it does not."""
+    match node:
+        case IsNone(operand=Path(parts=parts)):
+            return Facts(_upto(parts)) if node.negated else Facts(false=_upto(parts))
+        case Unary(operator="not"):
+            return _opposite(facts(node.operand))
+        case Binary(operator="and"):
+            return reduce(_both_hold, map(facts, chain(node)))
+        case Binary(operator="or"):
+            return _opposite(reduce(_both_hold, (_opposite(facts(each)) for each in chain(node))))
+        case Binary(operator="==" | "!="):
+            return _equality_facts(node)
+        case In(operand=Path(parts=parts)) if all(_is_given_constant(option) for option in node.options):
+            return Facts(false=_upto(parts)) if node.negated else Facts(_upto(parts))
+    return Facts()
+
+
+def _opposite(known: Facts) -> Facts:
+    return Facts(known.false, known.true)
+
+
+def _both_hold(left: Facts, right: Facts) -> Facts:
+    """When `left and right` fails, either left failed, or left held and right failed."""
+    return Facts(left.true | right.true, left.false & (left.true | right.false))
+
+
+def _equality_facts(node: Binary) -> Facts:
+    path, other = (node.left, node.right) if isinstance(node.left, Path) else (node.right, node.left)
+    if not isinstance(path, Path) or not isinstance(other, Constant):
+        return Facts()
+    known = _upto(path.parts)
+    same, different = (Facts(false=known), Facts(known)) if other.value is None else (Facts(known), Facts(false=known))
+    return same if node.operator == "==" else different
+
+
+def _upto(parts: Parts) -> frozenset[Parts]:
+    """A path that is given has its references given too."""
+    return frozenset(parts[:length] for length in range(1, len(parts) + 1))
+
+
+def _is_given_constant(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A scope together with what is known there, and the scope around it, which `this` names."""
+
+    scope: Scope
+    given: frozenset[Parts] = frozenset()
+    outer: _View | None = None
+    depth: int = 0
+
+    def knowing(self, more: frozenset[Parts]) -> _View:
+        return replace(self, given=self.given | more) if more else self
+
+    def type_of(self, path: Parts) -> Type | None:
+        around = self.outer if path[0] == "this" else None
+        found = around.type_of(path[1:] or path) if around else self.scope.type_of(path)
+        if found is None:
+            return None
+        if path in self.given:
+            return found.given()
+        before = self.type_of(path[:-1]) if len(path) > 1 else None
+        return found.or_none() if before is not None and before.optional else found
+
+    def names(self, path: Parts) -> list[str]:
+        if self.outer and path and path[0] == "this":
+            return self.outer.names(path[1:])
+        return self.scope.names(path)
+
+    def inside(self, path: Parts) -> _View:
+        return _View(self.element(path), outer=self, depth=self.depth + 1)
+
+    def element(self, path: Parts) -> Scope:
+        if self.outer and path[0] == "this":
+            return self.outer.element(path[1:])
+        return self.scope.inner(path)
+
+
+def _handle(node: Node) -> str:
+    if isinstance(node, Path):
+        name = ".".join(node.parts)
+        return f"say what holds then: `default({name}, …)` or `{name} is not none and …`"
+    return "say what holds then: `default(…, …)`"
+
+
+# The functions whose arguments and result are always of the same type.
+_FIXED = {
+    "length": Signature((TEXT,), WHOLE),
+    "year": Signature((DATE,), WHOLE),
+    "month": Signature((DATE,), WHOLE),
+    "month_start": Signature((DATE,), DATE),
+    "month_end": Signature((DATE,), DATE),
+    "add_days": Signature((DATE, WHOLE), DATE),
+    "add_months": Signature((DATE, WHOLE), DATE),
+    "days_between": Signature((DATE, DATE), WHOLE),
+}
+_COUNTS = {"abs": 1, "round": 2, "default": 2, "text": 1}
+FUNCTIONS = frozenset({*AGGREGATES, *_FIXED, *_COUNTS})
+
+
+@dataclass(slots=True)
+class _Checker:
+    """Walks the tree once and gathers the problems."""
+
+    errors: list[ExpressionError] = field(default_factory=list)
+
+    def problem(self, code: str, node: Node, message: str, hint: str = "") -> Type:
+        self.errors.append(ExpressionError(message, node.start, node.end - node.start, hint, code))
+        return UNKNOWN
+
+    def type_of(self, node: Node, view: _View) -> Type:
+        match node:
+            case Constant():
+                return constant_type(node.value)
+            case Path():
+                return self.path(node, view)
+            case Unary(operator="not"):
+                return self.condition(node.operand, view)
+            case Unary():
+                return self.number(node.operand, view)
+            case Binary(operator="and" | "or"):
+                return self.junction(node, view)
+            case Binary(operator="==" | "!="):
+                return self.equality(node.left, (node.right,), view)
+            case Binary(operator="<" | "<=" | ">" | ">="):
+                return self.ordering(node, view)
+            case Binary():
+                return self.arithmetic(node, view)
+            case In():
+                return self.equality(node.operand, node.options, view)
+            case IsNone():
+                self.type_of(node.operand, view)
+                return YES_OR_NO
+            case Conditional():
+                return self.conditional(node, view)
+            case Call():
+                return self.call(node, view)
+
+    def given(self, node: Node, view: _View) -> Type:
+        """The type of an operand that must not be none."""
+        found = self.type_of(node, view)
+        if found.kind == "none" or found.optional:
+            self.problem(
+                "R203",
+                node,
+                f"{said(node)} may be none" if found.optional else "none has no value here",
+                _handle(node) if found.optional else "",
+            )
+        return UNKNOWN if found.kind == "none" else found.given()
+
+    def wanted(self, node: Node, view: _View, wanted: Type) -> Type:
+        """The type of an operand that must be of the wanted one, which may allow none."""
+        found = self.type_of(node, view) if wanted.optional else self.given(node, view)
+        if accepts(wanted, found, is_plain(node)):
+            return found
+        return self.problem("R202", node, f"{said(node)} is {found}; {wanted} was expected")
+
+    def condition(self, node: Node, view: _View) -> Type:
+        self.wanted(node, view, YES_OR_NO)
+        return YES_OR_NO
+
+    def number(self, node: Node, view: _View) -> Type:
+        found = self.given(node, view)
+        if found.is_numeric or found.kind == "unknown":
+            return found
+        return self.problem("R202", node, f"{said(node)} is {found}; a number was expected")
+
+    def path(self, node: Path, view: _View) -> Type:
+        if split := split_list(node.parts, view.type_of):
+            name = ".".join(split[0])
+            hint = f"write sum, min, max, count, any or all of it, such as `count({name})`"
+            return self.problem("R202", node, f"`{name}` is a list, not one value", hint)
+        found = view.type_of(node.parts)
+        if found is None:
+            return self.unknown(node, view)
+        if found.kind == "group":
+            return self.problem("R202", node, f"{said(node)} is not a value", _members(view.names(node.parts)))
+        return found
+
+    def unknown(self, node: Path, view: _View) -> Type:
+        """Tell which part of a path is not known, and what comes near it."""
+        index = next(i for i in range(len(node.parts)) if view.type_of(node.parts[: i + 1]) is None)
+        before, part = node.parts[:index], node.parts[index]
+        where = f" of `{'.'.join(before)}`" if before else ""
+        names = view.names(before)
+        if view.outer and not before:
+            names = [*names, "this", *(f"this.{name}" for name in view.outer.names(()))]
+        start = part_start(node, index)
+        hint = _did_you_mean(part, names)
+        self.errors.append(ExpressionError(f"unknown name `{part}`{where}", start, len(part), hint, "R201"))
+        return UNKNOWN
+
+    def junction(self, node: Binary, view: _View) -> Type:
+        """Each operand of `and` stands where those before it hold, of `or` where they do not."""
+        for operand in chain(node):
+            self.condition(operand, view)
+            known = facts(operand)
+            view = view.knowing(known.true if node.operator == "and" else known.false)
+        return YES_OR_NO
+
+    def equality(self, left: Node, others: tuple[Node, ...], view: _View) -> Type:
+        """Every side may be none."""
+        found = self.type_of(left, view)
+        for other in others:
+            self.united(left, found, other, self.type_of(other, view))
+        return YES_OR_NO
+
+    def ordering(self, node: Binary, view: _View) -> Type:
+        left, right = self.given(node.left, view), self.given(node.right, view)
+        for side, found in ((node.left, left), (node.right, right)):
+            if found.kind not in ORDERED and found.kind != "unknown":
+                self.problem("R202", side, f"{said(side)} is {found}, which has no order")
+                return YES_OR_NO
+        both = self.united(node.left, left, node.right, right)
+        if both.kind == "text" and "choice" in (left.kind, right.kind):
+            self.problem("R202", node, "a choice and a text have no common order", "compare them by `==`")
+        return YES_OR_NO
+
+    def united(self, left: Node, left_type: Type, right: Node, right_type: Type) -> Type:
+        """The common type of two operands, or the reason why there is none."""
+        found = together(left_type, right_type, is_plain(left), is_plain(right))
+        if found is not None:
+            return found
+        for node, text, choice in ((right, right_type, left_type), (left, left_type, right_type)):
+            if choice.kind == "choice" and text.kind == "text":
+                wrong = ", ".join(f"'{value}'" for value in text.choices if value not in choice.choices)
+                names = list(choice.choices)
+                hint = _did_you_mean(text.choices[0], names)
+                return self.problem("R202", node, f"{wrong} is not one of {', '.join(names)}", hint)
+        return self.problem("R202", right, f"{said(right)} is {right_type.given()}; {left_type.given()} was expected")
+
+    def arithmetic(self, node: Binary, view: _View) -> Type:
+        left, right = self.given(node.left, view), self.given(node.right, view)
+        if "unknown" in (left.kind, right.kind):
+            return UNKNOWN
+        if node.operator == "+" and accepts(TEXT, left) and accepts(TEXT, right):
+            return TEXT
+        for side, found in ((node.left, left), (node.right, right)):
+            if not found.is_numeric:
+                hint = "add_days, add_months and days_between reckon with dates" if found.kind == "date" else ""
+                return self.problem("R202", side, f"{said(side)} is {found}; a number was expected", hint)
+        if node.operator in ("+", "-"):
+            return self.united(node.left, left, node.right, right)
+        found_kind = _product(left.kind, right.kind) if node.operator == "*" else _quotient(left.kind, right.kind)
+        if found_kind:
+            return Type(found_kind)
+        verb = "multiplied" if node.operator == "*" else "divided"
+        return self.problem("R202", node, f"{left.kind} cannot be {verb} by {right.kind}")
+
+    def conditional(self, node: Conditional, view: _View) -> Type:
+        self.condition(node.condition, view)
+        known = facts(node.condition)
+        then = self.type_of(node.then, view.knowing(known.true))
+        otherwise = self.type_of(node.otherwise, view.knowing(known.false))
+        return self.united(node.then, then, node.otherwise, otherwise)
+
+    def call(self, node: Call, view: _View) -> Type:
+        first = node.arguments[0] if node.arguments else None
+        if node.name in AGGREGATES and isinstance(first, Path) and (split := split_list(first.parts, view.type_of)):
+            return self.aggregate(node, first, split, view)
+        if node.name in AGGREGATES:
+            return self.extreme(node, view) if node.name in ("min", "max") else self.listless(node, view)
+        if node.name in _COUNTS:
+            return self.special(node, view)
+        signature = _FIXED.get(node.name) or view.scope.function(node.name)
+        if signature is None:
+            return self.problem("R204", node, f"unknown function `{node.name}`", _did_you_mean(node.name, [*FUNCTIONS]))
+        if self.counted(node, len(signature.arguments)):
+            for argument, wanted in zip(node.arguments, signature.arguments, strict=True):
+                self.wanted(argument, view, wanted)
+        return signature.result
+
+    def counted(self, node: Call, count: int) -> bool:
+        if len(node.arguments) == count:
+            return True
+        noun = "argument" if count == 1 else "arguments"
+        self.problem("R205", node, f"`{node.name}` takes {count} {noun}, not {len(node.arguments)}")
+        return False
+
+    def special(self, node: Call, view: _View) -> Type:
+        """abs, round, default and text: the result follows the argument."""
+        if not self.counted(node, _COUNTS[node.name]):
+            return UNKNOWN if node.name != "text" else TEXT
+        if node.name == "default":
+            return self.default(node, view)
+        if node.name == "text":
+            return self.text(node.arguments[0], view)
+        found = self.number(node.arguments[0], view)
+        if node.name == "round":
+            self.wanted(node.arguments[1], view, WHOLE)
+        return found
+
+    def default(self, node: Call, view: _View) -> Type:
+        value, instead = node.arguments
+        known = self.type_of(value, view)
+        other = self.type_of(instead, view)
+        both = self.united(value, known, instead, other)
+        return both.or_none() if other.optional or other.kind == "none" else both.given()
+
+    def text(self, argument: Node, view: _View) -> Type:
+        found = self.given(argument, view)
+        if found.kind not in SCALARS and found.kind not in ("choice", "unknown"):
+            self.problem("R202", argument, f"{said(argument)} is {found}, which has no text", "name a field of it")
+        return TEXT
+
+    def extreme(self, node: Call, view: _View) -> Type:
+        """min and max of several values."""
+        if len(node.arguments) < 2:
+            known = [self.type_of(argument, view) for argument in node.arguments]
+            hint = f"write `{node.name}(a, b)`, or name a list such as `{node.name}(lines.date)`"
+            return UNKNOWN if UNKNOWN in known else self.problem("R205", node, f"`{node.name}` needs a list", hint)
+        first, *others = node.arguments
+        found = self.ordered(first, view)
+        plain = is_plain(first)
+        for other in others:
+            next_type = self.ordered(other, view)
+            both = together(found, next_type, plain, is_plain(other))
+            if both is None or (both.kind == "text" and "choice" in (found.kind, next_type.kind)):
+                return self.problem("R202", other, f"{said(other)} does not have the type {found} of the first")
+            found, plain = both, plain and is_plain(other)
+        return found
+
+    def ordered(self, node: Node, view: _View) -> Type:
+        found = self.given(node, view)
+        if found.kind in ORDERED or found.kind == "unknown":
+            return found
+        return self.problem("R202", node, f"{said(node)} is {found}, which has no order")
+
+    def listless(self, node: Call, view: _View) -> Type:
+        """sum, count, any and all without a list."""
+        told = len(self.errors)
+        for argument in node.arguments[:1]:
+            self.type_of(argument, view)
+        if len(self.errors) > told:
+            return UNKNOWN
+        return self.problem("R205", node, f"`{node.name}` needs a list", f"such as `{_EXAMPLES[node.name]}`")
+
+    def aggregate(self, node: Call, first: Path, split: tuple[Parts, Parts], view: _View) -> Type:
+        name = node.name
+        listed, rest = split
+        if (found := view.type_of(listed)) is not None and found.optional:
+            self.problem("R203", first, f"`{'.'.join(listed)}` may be none", _handle(Path(listed)))
+        if view.depth == MOST_LISTS_NESTED:
+            return self.problem("R205", node, f"lists are nested at most {MOST_LISTS_NESTED} deep", "name a part of it")
+        inner = view.inside(listed)
+        asked = self.asked(node, first, rest, inner)
+        if name == "count" and not rest and len(node.arguments) == 1:
+            return WHOLE
+        if asked is None:
+            return _RESULTS.get(name, UNKNOWN)
+        if name in ("count", "any", "all"):
+            self.condition(asked, inner)
+            return _RESULTS[name]
+        return self.number(asked, inner) if name == "sum" else self.ordered(asked, inner).or_none()
+
+    def asked(self, node: Call, first: Path, rest: Parts, inner: _View) -> Node | None:
+        """What is asked of each element: the rest of the path, or the second argument; None where neither will do."""
+        name, given = node.name, len(node.arguments)
+        if given > 2 or (given == 2 and rest):
+            hint = f"such as `{_EXAMPLES[name]}`"
+            self.problem("R205", node, f"`{name}` takes a list and what to ask of each element", hint)
+            return None
+        if given == 2:
+            return node.arguments[1]
+        if not rest and name != "count":
+            self.problem(
+                "R205", node, f"`{name}` needs to know what to ask of each element", f"such as `{_EXAMPLES[name]}`"
+            )
+            return None
+        if rest and split_list(rest, inner.type_of):
+            outside = ".".join(first.parts[: len(first.parts) - len(rest)])
+            hint = f"aggregate the inner list within: `{name}({outside}, {name}({'.'.join(rest)}))`"
+            self.problem("R205", first, "this is a list within a list", hint)
+            return None
+        return Path(rest, start=part_start(first, len(first.parts) - len(rest)), end=first.end)
+
+
+_EXAMPLES = {
+    "sum": "sum(lines.amount)",
+    "min": "min(lines.date)",
+    "max": "max(lines.date)",
+    "count": "count(lines)",
+    "any": "any(lines, amount > 0)",
+    "all": "all(lines, amount > 0)",
+}
+_RESULTS = {"count": WHOLE, "any": YES_OR_NO, "all": YES_OR_NO}
+
+
+def _product(left: str, right: str) -> str | None:
+    """Amounts are multiplied by numbers only."""
+    if left in _NUMBERS and right in _NUMBERS:
+        return "whole" if left == right == "whole" else "number"
+    if left in _AMOUNTS and right in _NUMBERS:
+        return left
+    return right if left in _NUMBERS and right in _AMOUNTS else None
+
+
+def _quotient(left: str, right: str) -> str | None:
+    """An amount by a number is an amount; an amount by one of its kind is a ratio."""
+    if right in _NUMBERS:
+        return left if left in _AMOUNTS else "number"
+    return "number" if left == right else None
+
+
+def _did_you_mean(name: str, names: list[str]) -> str:
+    near = get_close_matches(name, sorted(names), n=1)
+    near = near or [each for each in sorted(names) if each == f"this.{name}"]
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def _members(names: list[str]) -> str:
+    return f"name one of its members: {', '.join(sorted(names))}" if names else ""
