@@ -18,11 +18,16 @@ NOTHING = "nothing"
 class Source(Protocol):
     """The part of a catalog document that building reads."""
 
-    kind: str
-    name: str
-    body: Mapping[str, Any]
+    @property
+    def kind(self) -> str: ...
 
-    def place(self, path: tuple[str | int, ...]) -> Place: ...
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def body(self) -> Mapping[str, Any]: ...
+
+    def place(self, path: tuple[str | int, ...] = ()) -> Place: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +413,8 @@ def build_step(s: Element, cells: tuple[Cell, ...]) -> Step:
     name = s.maybe("name")
     if verb == "set":
         return Step(verb, s.place, cells, name, values=s.texts("set"))
+    if verb == "post":
+        return Step(verb, s.place, cells, name, target=s.word("post"))
     if verb == "reverse":
         r = s.at("reverse")
         return Step(verb, s.place, cells, name, target=r.word("vouchers_of"), date=r.text("date"))
@@ -603,7 +610,11 @@ class Measure:
 def build_measure(source: Source) -> Measure:
     e = Element(source, (), source.body)
     by = e.at("by").value
-    paths = {n: dotted(str(b.value)) for n, b in e.pairs("by")} if isinstance(by, dict) else {n: (n,) for n in e.words("by")}
+    paths = (
+        {n: dotted(str(b.value)) for n, b in e.pairs("by")}
+        if isinstance(by, dict)
+        else {n: (n,) for n in e.words("by")}
+    )
     return Measure(source.name, e.word("doc"), e.word("of"), e.text("sum"), e.text("where"), paths, e.maybe("dated_by"),
                    e.place)  # fmt: skip
 

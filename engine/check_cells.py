@@ -1,0 +1,47 @@
+"""Checks the cells of a `when`: their names, whether their constants fit, and whether they can hold at all."""
+
+from __future__ import annotations
+
+from . import definitions as d
+from .check_constants import Region, is_void, region
+from .check_findings import Findings, mark, mark_key
+from .definitions import Element
+from .expression_types import ORDERED, Scope
+from .model import Type
+
+
+def check_cells(f: Findings, e: Element, scope: Scope, key: str = "when") -> dict[tuple[str, ...], Region]:
+    """Report what is wrong with the cells under `key`; gives the regions of those that are right."""
+    found: dict[tuple[str, ...], Region] = {}
+    for (name, inner), cell in zip(e.pairs(key), d.build_cells(e, key), strict=True):
+        type_ = f.path_named(name, mark_key(inner)[0], scope)
+        if type_ is not None and _can_stand(f, inner, name, type_) and _fits(f, inner, cell, type_):
+            known = region(cell, type_.given())
+            if known is not None and is_void(known):
+                f.say("R405", f"no value of `{name}` lies between these bounds", mark(inner))
+            elif known is not None:
+                found[cell.path] = known
+    return found
+
+
+def _can_stand(f: Findings, e: Element, name: str, type_: Type) -> bool:
+    if type_.kind in ("list", "group"):
+        f.say("R202", f"`{name}` is not one value", mark_key(e), "name a value of it in a `let` first")
+    return type_.kind not in ("list", "group", "unknown")
+
+
+def _fits(f: Findings, e: Element, cell: d.Cell, type_: Type) -> bool:
+    if cell.empty is not None:
+        return True
+    if isinstance(e.value, list):
+        return all([f.constant(e.at(index), type_) for index in range(len(e.value))])
+    if not isinstance(e.value, dict):
+        return f.constant(e, type_)
+    if type_.kind not in ORDERED:
+        f.say("R202", f"`{'.'.join(cell.path)}` is {type_.given()}, which has no order", mark_key(e))
+        return False
+    return all([f.constant(inner, type_) for _, inner in bounds_of(e)])
+
+
+def bounds_of(e: Element) -> list[tuple[str, Element]]:
+    return [(name, e.at(name)) for name in d.BOUNDS if e.has(name)]

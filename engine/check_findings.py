@@ -1,0 +1,270 @@
+"""Gathers what is wrong with a pack: names that lead nowhere, expressions without a type, constants that do not fit.
+
+What has to be looked at is decided by the other `check_` modules; they all speak through `Findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeAlias
+
+from . import definitions as d
+from .catalog import Pack
+from .check_constants import constant, wanted_form
+from .definitions import Element, Text
+from .errors import Diagnostic, Place
+from .expression_types import UNKNOWN, Scope
+from .expression_types import check as check_type
+from .expression_types import check_as as check_type_as
+from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
+from .library import Library
+from .model import Type
+from .scopes import Names
+from .source import did_you_mean
+
+Mark: TypeAlias = tuple[Place, int]
+
+UNREADABLE = "R200"
+
+
+def mark(e: Element) -> Mark:
+    """Where a value stands, and how many characters of it are underlined."""
+    text = e.value if isinstance(e.value, str) and "\n" not in e.value else " "
+    return e.place, max(1, len(text))
+
+
+def mark_key(e: Element) -> Mark:
+    """Where the key of a value stands."""
+    source: Any = e.source
+    return source.key_places.get(e.path, e.place), len(str(e.path[-1])) if e.path else 1
+
+
+@dataclass
+class Findings:
+    """The problems found so far, and the pack and library that they are found in."""
+
+    pack: Pack
+    library: Library
+    broken: frozenset[tuple[str, str]] = frozenset()
+    found: list[Diagnostic] = field(default_factory=list)
+    _events: dict[str, dict[str, list[d.Transition]]] = field(default_factory=dict)
+
+    def say(self, code: str, message: str, where: Mark, hint: str = "") -> None:
+        self.found.append(Diagnostic(code, message, where[0], where[1], hint))
+
+    def unknown(self, what: str, name: str, where: Mark, names: Iterable[str]) -> None:
+        self.say("R201", f"unknown {what} `{name}`", where, did_you_mean(name, names))
+
+    # --- documents ---
+
+    def elements(self, kind: str) -> Iterator[Element]:
+        """The documents of a kind that their schema has nothing against."""
+        for document in self.pack.all(kind):
+            if (kind, document.name) not in self.broken:
+                source: Any = document
+                yield Element(source, (), document.body)
+
+    def names_of(self, *kinds: str) -> list[str]:
+        return [document.name for kind in kinds for document in self.pack.all(kind)]
+
+    def record(self, e: Element, ledger: bool = False) -> d.Record | None:
+        """The record type that a value names; the ledger's own only where they may stand."""
+        name = e.value
+        if not isinstance(name, str):
+            return None
+        found = self.library.record(name) if ledger or name not in ("entry", "voucher") else None
+        if found is None and not self.pack.find("record", name):
+            self.unknown("record", name, mark(e), [*self.names_of("record"), *(("entry", "voucher") if ledger else ())])
+        return found
+
+    def events(self, record: d.Record) -> dict[str, list[d.Transition]]:
+        """The transitions of each event of a record type."""
+        if record.name not in self._events:
+            found: dict[str, list[d.Transition]] = {}
+            for flow in self.library.workflows_of(record):
+                for transition in flow.transitions:
+                    found.setdefault(transition.event, []).append(transition)
+            self._events[record.name] = found
+        return self._events[record.name]
+
+    def event(self, e: Element, record: d.Record) -> list[d.Transition]:
+        """The transitions of the event that a value names."""
+        events = self.events(record)
+        if isinstance(e.value, str) and e.value not in events:
+            self.unknown("event", e.value, mark(e), events)
+        return events.get(str(e.value), [])
+
+    def takes(self, record: d.Record, transitions: Iterable[d.Transition]) -> dict[str, d.Field]:
+        """What the transitions of an event take together."""
+        taken: dict[str, d.Field] = {}
+        for transition in transitions:
+            taken |= self.library.taken(record, transition)
+        return taken
+
+    @cached_property
+    def role_names(self) -> list[str]:
+        return list(self.library.manifest.roles)
+
+    # --- types ---
+
+    def fields(self, e: Element, key: str) -> None:
+        """Declared fields: their references exist and their defaults fit."""
+        for name, inner in e.pairs(key):
+            self.declared(inner, d.build_field(name, inner).type)
+
+    def declared(self, e: Element, type_: Type) -> None:
+        if e.has("ref"):
+            self.record(e.at("ref"), ledger=True)
+        if e.has("default"):
+            self.constant(e.at("default"), type_)
+
+    def path(self, e: Element, scope: Scope) -> Type | None:
+        """The type at the end of a dotted path; None, and a problem, where it leads nowhere."""
+        return self.path_named(str(e.value), mark(e)[0], scope) if isinstance(e.value, str) else None
+
+    def path_named(self, text: str, place: Place, scope: Scope) -> Type | None:
+        parts = d.dotted(text)
+        found = scope.type_of(parts)
+        if found is not None:
+            return found
+        known = next((n for n in range(len(parts)) if scope.type_of(parts[: n + 1]) is None), len(parts) - 1)
+        start = sum(len(part) + 1 for part in parts[:known])
+        where = (Place(place.file, place.line, place.column + start), len(parts[known]))
+        of = f" of `{'.'.join(parts[:known])}`" if known else ""
+        self.say("R201", f"unknown name `{parts[known]}`{of}", where, did_you_mean(parts[known], scope.names(parts[:known])))
+        return None
+
+    def path_to(self, e: Element, scope: Scope, wanted: str, *kinds: str, of: str = "") -> Type | None:
+        """The same, where the path must end at a value of one of the kinds (a reference to `of`)."""
+        found = self.path(e, scope)
+        if found is None or found.kind == "unknown":
+            return None
+        if found.kind not in kinds or (of and found.of != of):
+            self.say("R202", f"`{e.value}` is {found.given()}, not {wanted}", mark(e))
+            return None
+        return found
+
+    def expression(self, e: Element, scope: Scope, wanted: Type | None = None) -> Type:
+        """The type of an expression, every problem of it reported."""
+        node = self.parsed(e)
+        if node is None:
+            return UNKNOWN
+        if wanted is None or not self._is_known(wanted):
+            type_, errors = check_type(node, scope)
+        else:
+            type_, errors = check_type_as(node, scope, wanted)
+        self.errors(errors, e.place)
+        return UNKNOWN if errors else type_
+
+    def condition(self, e: Element, scope: Scope) -> None:
+        self.expression(e, scope, Type("yes_or_no"))
+
+    def message(self, e: Element, scope: Scope) -> None:
+        """A text with expressions in braces, which may be none."""
+        if not isinstance(e.value, str):
+            return
+        try:
+            parts = parse_template(e.value)
+        except ExpressionError as error:
+            self.found.append(replace(diagnose(error, e.place), code=UNREADABLE))
+            return
+        for part in parts:
+            if not isinstance(part, str):
+                self.errors(check_type(part, scope)[1], e.place)
+
+    def parsed(self, e: Element) -> Node | None:
+        if not isinstance(e.value, str):
+            return None
+        try:
+            return parse(e.value)
+        except ExpressionError as error:
+            self.found.append(replace(diagnose(error, e.place), code=UNREADABLE))
+            return None
+
+    def errors(self, errors: Iterable[ExpressionError], place: Place) -> None:
+        self.found += [diagnose(error, place) for error in errors]
+
+    def _is_known(self, type_: Type) -> bool:
+        return type_.kind != "unknown" and (type_.kind != "ref" or self.library.record(type_.of) is not None)
+
+    def constant(self, e: Element, type_: Type, none: bool = False) -> bool:
+        """Whether a value written out is one of the type; `none` says that the word none may stand for no value."""
+        text = e.value
+        if not isinstance(text, str) or not self._is_known(type_) or (none and text == "none"):
+            return True
+        if constant(type_, text) is not None:
+            return True
+        hint = did_you_mean(text, type_.choices) if type_.kind == "choice" else ""
+        self.say("R206", f"`{text}` is not {wanted_form(type_)}", mark(e), hint)
+        return False
+
+    # --- values given to what takes them ---
+
+    def given(self, e: Element, key: str, fields: Mapping[str, d.Field], scope: Scope, taker: str) -> set[str]:
+        """Expressions under the names of what is taken; gives the names."""
+        for name, inner in e.pairs(key):
+            if self.is_taken(inner, fields, taker):
+                self.expression(inner, scope, fields[name].type)
+        return {name for name, _ in e.pairs(key)}
+
+    def constants(self, e: Element, fields: Mapping[str, d.Field], taker: str) -> set[str]:
+        """The same with values written out; `e` is the map itself."""
+        inner = {str(name): e.at(name) for name in e.value} if isinstance(e.value, dict) else {}
+        for name, each in inner.items():
+            if self.is_taken(each, fields, taker):
+                self.constant(each, fields[name].type)
+        return set(inner)
+
+    def is_taken(self, e: Element, fields: Mapping[str, d.Field], taker: str) -> bool:
+        name = str(e.path[-1])
+        if name not in fields:
+            self.say("R201", f"{taker} does not take `{name}`", mark_key(e), did_you_mean(name, fields))
+        return name in fields
+
+    def needed(self, fields: Mapping[str, d.Field], given: Iterable[str], where: Mark, taker: str) -> None:
+        missing = [f"`{name}`" for name, each in fields.items() if each.needed and name not in given]
+        if missing:
+            self.say("R208", f"{taker} needs {' and '.join(missing)}", where)
+
+    # --- names that need each other ---
+
+    def named(self, e: Element, key: str, scope: Scope) -> None:
+        """Expressions under names of their own (`let`, `steps`)."""
+        for _, inner in e.pairs(key):
+            self.expression(inner, scope)
+
+    def circles(self, texts: Mapping[str, list[Element]], names: Names) -> None:
+        """Report names that need themselves, each circle once."""
+        graph = {name: self._needs(inner, texts, names) for name, inner in texts.items()}
+        while circle := _circle(graph):
+            first = min(circle, key=list(texts).index)
+            start = circle.index(first)
+            around = [*circle[start:], *circle[:start], first]
+            where = mark_key(texts[first][0]) if texts[first] else (Place("", 0, 0), 1)
+            self.say("R207", f"`{first}` needs itself: {' needs '.join(around)}", where)
+            graph = {name: needs - set(circle) for name, needs in graph.items() if name not in circle}
+
+    def _needs(self, elements: Iterable[Element], texts: Mapping[str, list[Element]], names: Names) -> set[str]:
+        needed: set[str] = set()
+        for e in elements:
+            try:
+                node = parse(e.value) if isinstance(e.value, str) else None
+            except ExpressionError:
+                continue
+            needed |= {path.parts[0] for path in paths(node) if path.parts[0] in texts} if node else set()
+        return needed
+
+
+def _circle(graph: Mapping[str, set[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])[:0:-1]
+    return []
+
+
+def text_of(e: Element) -> Text:
+    return Text(str(e.value), e.place)

@@ -1,0 +1,67 @@
+"""What rules read, written down once for each distinct content, so that it can be shown and gone through again. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from .model import NUMERIC, Type
+from .money import shown
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: amounts and dates as text, never a float."""
+    if isinstance(value, Decimal):
+        return shown(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return value
+
+
+def from_plain(value: Any, type_: Type) -> Any:
+    """The value again, as its type says."""
+    if value is None:
+        return None
+    if type_.kind in NUMERIC and type_.kind != "whole":
+        return Decimal(value)
+    return date.fromisoformat(value) if type_.kind == "date" else value
+
+
+def written(content: Any) -> str:
+    """The one way in which content is written before it is hashed or kept."""
+    return json.dumps(plain(content), ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(text: str) -> str:
+    """128 bits of the SHA-256 of a text."""
+    return sha256(text.encode()).hexdigest()[:32]
+
+
+class Facts:
+    """The distinct facts of a piece of work, by the hash of their content."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, str] = {}
+        self._bases: dict[tuple[Any, ...], str] = {}
+
+    def add(self, content: dict[str, Any]) -> str:
+        text = written(content)
+        key = digest(text)
+        self.contents[key] = text
+        return key
+
+    def basis(self, hashes: Sequence[str | None]) -> str:
+        """One fact that stands for several, in order; most firings of a batch rest on the same."""
+        key = tuple(hashes)
+        found = self._bases.get(key)
+        if found is None:
+            found = self._bases[key] = self.add({"facts": list(hashes)})
+        return found

@@ -1,0 +1,470 @@
+"""Fetches what programs need for a whole batch at once: one statement for each kind of reading, however many firings.
+
+Queries see the store as it was before the piece of work; references, children and the records themselves also show what
+the work has made so far (`Pending`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import ColumnElement, MetaData, and_, false, func, or_, select
+
+from . import definitions as d
+from . import programs as p
+from .decisions import Answer, Table, TableRow, decide, row_of_record
+from .expression_sql import sql_expression
+from .expressions import parse
+from .facts import Facts
+from .library import Library
+from .model import SCALES, Type
+from .money import to_kept
+from .queries import Joined, types_of
+from .scopes import measure_type
+from .store import Session, decoder
+from .tables import ENTRY, LOG, VOUCHER, columns_of
+
+Path = tuple[str, ...]
+AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
+
+
+@dataclass
+class Pending:
+    """Records that a piece of work has created, changed or deleted (row None) and not yet written, with their root."""
+
+    rows: dict[str, dict[int, tuple[list[Any] | None, Any]]] = field(default_factory=lambda: defaultdict(dict))
+    created: set[tuple[str, int]] = field(default_factory=set)
+    before: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+
+
+class Gatherer:
+    """Reads for one piece of work within one transaction."""
+
+    def __init__(self, library: Library, metadata: MetaData, session: Session, facts: Facts, decided: dict[Any, Any]) -> None:
+        self.library, self.metadata, self.session, self.facts = library, metadata, session, facts
+        self.pending = Pending()
+        self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
+        # Answers of tables whose rows stand in the pack hold for good; those over records for this piece of work.
+        self.decided, self.decided_now = decided, {}  # type: ignore[var-annotated]
+        self.keys: dict[tuple[str, str], int | None] = {}
+
+    def joined(self, record: str) -> Joined:
+        found = self.library.record(record)
+        assert found is not None
+        return Joined(self.library, self.metadata, found)
+
+    # --- records themselves ---
+
+    def rows(self, record: d.Record, ids: Sequence[int]) -> dict[int, list[Any]]:
+        """The rows of records by id, as the piece of work has left them; deleted and unknown ones are not there."""
+        pending = self.pending.rows[record.name]
+        missing = [i for i in dict.fromkeys(ids) if i not in pending]
+        found = {i: row for i in ids if i in pending and (row := pending[i][0]) is not None}
+        columns = columns_of(self.library, record)
+        table = self.metadata.tables[record.name]
+        decode = decoder([t for _, t in columns])
+        for part in parts(missing):
+            for row in self.session.rows(select(*(table.c[n] for n, _ in columns)).where(table.c.id.in_(part))):
+                found[row[0]] = decode(row)
+        return found
+
+    def values(self, record: str, paths: tuple[Path, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+        """The values at paths of records, each followed by the hash of the fact."""
+        known = self.along[(record, paths)]
+        missing = {i for i in ids if i not in known}
+        pending = self.pending.rows[record]
+        fresh = {i for i in missing if i in pending and (record, i) in self.pending.created}
+        for id_ in fresh:
+            row = pending[id_][0]
+            if row is not None:
+                known[id_] = self.fact_of(record, id_, self.row_values(record, row, paths))
+        stored = [i for i in missing if i not in fresh]
+        if stored:
+            joined = self.joined(record)
+            decode = decoder(types_of(self.library, joined.record, paths))
+            statement = joined.select([("id",), *paths])
+            for part in parts(stored):
+                for row in self.session.rows(statement.where(joined.base.c.id.in_(part))):
+                    known[row[0]] = self.fact_of(record, row[0], tuple(decode(row[1:])))
+        return known
+
+    def fact_of(self, record: str, id_: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (*values, self.facts.add({"record": record, "id": id_, "values": values}))
+
+    def row_values(self, record: str, row: Sequence[Any], paths: Sequence[Path]) -> tuple[Any, ...]:
+        """The values at paths of a record that is not written yet."""
+        found = self.library.record(record)
+        assert found is not None
+        columns = columns_of(self.library, found)
+        place = {name: i for i, (name, _) in enumerate(columns)}
+        values = []
+        for path in paths:
+            index = place[path[0]]
+            value = row[index]
+            if len(path) > 1 and value is not None:
+                target = columns[index][1].of
+                value = self.values(target, (path[1:],), [value]).get(value, (None,))[0]
+            values.append(value)
+        return tuple(values)
+
+    # --- readings of programs ---
+
+    def read(self, operation: p.Operation, firings: Sequence[Any]) -> None:
+        """Fill one reading for every firing that needs it."""
+        guard, key = operation.guard, operation.key
+        assert key is not None
+        wanted = firings if guard is None else [f for f in firings if guard(f.v)]
+        if not wanted:
+            return
+        asked = [(f, key(f.v)) for f in wanted]
+        if isinstance(operation, p.Reference):
+            self.read_references(operation, asked)
+        elif isinstance(operation, p.Children):
+            self.read_children(operation, asked)
+        elif isinstance(operation, p.Find):
+            self.read_finds(operation, asked)
+        elif isinstance(operation, p.Measured):
+            self.read_measures(operation, asked)
+        elif isinstance(operation, p.Decided):
+            self.read_decisions(operation, asked)
+        elif isinstance(operation, p.Reversible):
+            self.read_reversible(operation, asked)
+
+    def read_references(self, operation: p.Reference, asked: list[tuple[Any, Any]]) -> None:
+        paths = tuple(operation.paths)
+        nothing = (*(None for _ in paths), None)
+        found = self.values(operation.record, paths, {k[0] for _, k in asked if k[0] is not None})
+        index = operation.index
+        for firing, key in asked:
+            firing.v[index] = nothing if key[0] is None else found.get(key[0], nothing)
+
+    def read_children(self, operation: p.Children, asked: list[tuple[Any, Any]]) -> None:
+        parents = {k[0] for _, k in asked if k[0] is not None}
+        rows = self.children(operation.record, operation.by, tuple(operation.paths), operation.order, parents)
+        for firing, key in asked:
+            found = tuple(rows.get(key[0], ()))
+            fact = self.facts.add({"children": operation.record, "of": key[0], "values": found})
+            firing.v[operation.index] = (found, fact)
+
+    def children(
+        self, record: str, by: str, paths: tuple[Path, ...], order: tuple[Path, ...], parents: Iterable[int]
+    ) -> dict[int, list[tuple[Any, ...]]]:
+        """The children's values at paths, by parent, in order; with what the work has made of them."""
+        joined = self.joined(record)
+        reading = (("id",), (by,), *paths, *order)
+        statement = joined.select(reading)
+        decode = decoder(types_of(self.library, joined.record, reading))
+        pending = self.pending.rows[record]
+        wanted = set(parents)
+        found = []
+        for part in parts(wanted):
+            rows = self.session.rows(statement.where(joined.column((by,))[0].in_(part)))
+            found += [decode(r) for r in rows if r[0] not in pending]
+        for row, _ in pending.values():
+            if row is not None:
+                values = self.row_values(record, row, reading)
+                if values[1] in wanted:
+                    found.append(list(values))
+        found.sort(key=lambda r: tuple((x is not None, x) for x in r[2 + len(paths) :]))
+        by_parent: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for values in found:
+            by_parent[values[1]].append(tuple(values[2 : 2 + len(paths)]))
+        return by_parent
+
+    # --- looking for records ---
+
+    def read_finds(self, operation: p.Find, asked: list[tuple[Any, Any]]) -> None:
+        examples = {key: firing for firing, key in asked}
+        candidates = self.candidates(operation, list(examples.values()))
+        answers = {}
+        predicate = operation.predicate
+        assert predicate is not None
+        for key, firing in examples.items():
+            v = firing.v
+            near = candidates.get(tuple(value(v) for value in operation.equal_values), ())
+            answers[key] = self.found(operation, [row for row in near if predicate(v, row)])
+        for firing, key in asked:
+            firing.v[operation.index] = answers[key]
+            if not operation.none_allowed and answers[key][0] is None:
+                firing.refuse_by(operation.refusal, operation.place, operation.name)
+
+    def candidates(self, operation: p.Find, firings: Sequence[Any]) -> dict[tuple[Any, ...], list[list[Any]]]:
+        """What the database finds by the plain equalities, by their values."""
+        joined = self.joined(operation.record)
+        places = [operation.position(path) for path, _ in operation.equal]
+        statement = joined.select(operation.paths)
+        for (path, _), value in zip(operation.equal, operation.equal_values, strict=True):
+            column, type_ = joined.column(path)
+            statement = statement.where(among(column, type_, {value(f.v) for f in firings}))
+        decode = decoder(types_of(self.library, joined.record, operation.paths))
+        rows = [decode(row) for row in self.session.rows(statement)]
+        by = operation.position(operation.by) if operation.by else 0
+        rows.sort(key=lambda r: (r[by] is not None, r[by], r[0]))
+        found: dict[tuple[Any, ...], list[list[Any]]] = defaultdict(list)
+        for row in rows:
+            found[tuple(row[i] for i in places)].append(row)
+        return found
+
+    def found(self, operation: p.Find, rows: list[list[Any]]) -> tuple[Any, ...]:
+        content: dict[str, Any] = {"find": operation.name, "of": operation.record}
+        if operation.many:
+            ids = tuple(r[0] for r in rows)
+            return ids, self.facts.add(content | {"found": ids})
+        row = (rows[-1] if operation.last else rows[0]) if rows else [None] * len(operation.paths)
+        return (*row, self.facts.add(content | {"values": row}))
+
+    # --- measures ---
+
+    def read_measures(self, operation: p.Measured, asked: list[tuple[Any, Any]]) -> None:
+        measure = self.library.measure(operation.measure)
+        assert measure is not None
+        totals, empty = self.totals(measure, {key for _, key in asked})
+        answers = {}
+        for key in {key for _, key in asked}:
+            value = totals.get(key, empty)
+            fact = self.facts.add({"measure": measure.name, "of": key, "value": value})
+            answers[key] = (value, fact)
+        for firing, key in asked:
+            firing.v[operation.index] = answers[key]
+
+    def totals(self, measure: d.Measure, keys: set[tuple[Any, ...]]) -> tuple[dict[tuple[Any, ...], Any], Any]:
+        """A measure by the first of its `by`, for these values; and what it is where there is nothing."""
+        joined = self.joined(measure.of)
+        width = len(next(iter(keys)))
+        by = [joined.column(path) for path in list(measure.by.values())[:width]]
+        type_ = measure_type(self.library, measure, joined.record)
+        amount = measured(joined, measure)
+        condition = sql_expression(parse(measure.where.text), joined) if measure.where else None
+        statement = joined.selecting(*(c for c, _ in by), amount).group_by(*(c for c, _ in by))
+        for position, (column, column_type) in enumerate(by):
+            statement = statement.where(among(column, column_type, {k[position] for k in keys}))
+        if condition is not None:
+            statement = statement.where(condition)
+        decode = decoder([*(t for _, t in by), type_])
+        rows = [decode([*row[:-1], int(row[-1] or 0)]) for row in self.session.rows(statement)]
+        return {tuple(r[:-1]): r[-1] for r in rows}, decode([None] * len(by) + [0])[-1]
+
+    # --- decisions ---
+
+    def read_decisions(self, operation: p.Decided, asked: list[tuple[Any, Any]]) -> None:
+        table = operation.table
+        assert table is not None
+        memo = self.decided if table.decision.rows_of is None and not self.names_records(table) else self.decided_now
+        missing = {key for _, key in asked if (table.name, key) not in memo}
+        if missing:
+            for key, answer in self.decide_all(table, missing).items():
+                memo[(table.name, key)] = answer
+        for firing, key in asked:
+            value, problem, content = memo[(table.name, key)]
+            firing.v[operation.index] = value
+            self.facts.contents.setdefault(value[-1], content)
+            if problem is not None:
+                firing.refuse_by(operation.refusal, operation.place, table.name, problem)
+
+    def names_records(self, table: Table) -> bool:
+        return any(t.kind == "ref" for t in table.output_types)
+
+    def decide_all(self, table: Table, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
+        rows: Sequence[TableRow] = table.rows
+        candidates: list[dict[str, Any]] = []
+        if table.decision.rows_of:
+            candidates = self.table_rows(table, keys)
+            rows = [row_of_record(table, f"{table.decision.rows_of} {c['id']}", c) for c in candidates]
+        near = _Near(table, rows) if table.decision.rows_of else None
+        answers = {}
+        for key in keys:
+            inputs, on = key[:-1], key[-1]
+            asked = near.rows(inputs) if near else rows
+            answer = decide(table, inputs, on, asked)
+            answers[key] = self.answered(table, inputs, on, answer, asked if near else ())
+        return answers
+
+    def answered(
+        self, table: Table, inputs: tuple[Any, ...], on: date | None, answer: Answer, rows: Sequence[TableRow]
+    ) -> tuple[tuple[Any, ...], str | None, str]:
+        """(value, problem, the fact's text): the value is the outputs and the fact's hash."""
+        outputs = self.with_ids(table, answer)
+        collected = table.decision.hit == "collect"
+        content = {
+            "decision": table.name, "inputs": dict(zip(table.inputs, inputs, strict=True)), "on": on,
+            "rows": answer.rows, "key_set": answer.key_set, "outputs": outputs,
+        }  # fmt: skip
+        if table.decision.rows_of:
+            content["candidates"] = [
+                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then}
+                for r in rows if r.matches(inputs)
+            ]  # fmt: skip
+        fact = self.facts.add(content)
+        text = self.facts.contents[fact]
+        if outputs is None:
+            return (*(None for _ in table.decision.outputs), fact), answer.problem, text
+        return ((outputs, fact) if collected else (*outputs, fact)), None, text
+
+    def with_ids(self, table: Table, answer: Answer) -> tuple[Any, ...] | None:
+        """Answers that name a record by its key get its number."""
+        if answer.outputs is None or table.decision.rows_of or not self.names_records(table):
+            return answer.outputs
+        rows = answer.outputs if table.decision.hit == "collect" else (answer.outputs,)
+        named = [
+            tuple(self.id_of(t.of, v) if t.kind == "ref" and isinstance(v, str) else v
+                  for v, t in zip(row, table.output_types, strict=True))
+            for row in rows
+        ]  # fmt: skip
+        return tuple(named) if table.decision.hit == "collect" else named[0]
+
+    def id_of(self, record: str, key: str) -> int | None:
+        return self.ids_of(record, [key]).get(key)
+
+    def table_rows(self, table: Table, keys: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
+        """The records that may be rows for any of these questions."""
+        decision = table.decision
+        joined = self.joined(str(decision.rows_of))
+        names = [n for n in (*decision.inputs, *decision.outputs, "from", "until") if n in joined.record.fields]
+        statement = joined.select([("id",), *((n,) for n in names)])
+        for position, name in enumerate(table.inputs):
+            if name in joined.record.fields:
+                column, type_ = joined.column((name,))
+                statement = statement.where(or_(column.is_(None), among(column, type_, {k[position] for k in keys})))
+        if decision.rows_where:
+            condition = sql_expression(parse(decision.rows_where.text), joined)
+            statement = joined.select([("id",), *((n,) for n in names)]).where(condition, *statement._where_criteria)
+        decode = decoder(types_of(self.library, joined.record, [("id",), *((n,) for n in names)]))
+        rows = [dict(zip(("id", *names), decode(r), strict=True)) for r in self.session.rows(statement)]
+        return sorted(rows, key=lambda r: r["id"])
+
+    # --- reversals ---
+
+    def read_reversible(self, operation: p.Reversible, asked: list[tuple[Any, Any]]) -> None:
+        vouchers = self.reversible(operation.record, operation.event, {key[0] for _, key in asked})
+        for firing, key in asked:
+            found = tuple(vouchers.get(key[0], ()))
+            fact = self.facts.add({"vouchers_of": operation.event, "of": key[0], "vouchers": [v[0] for v in found]})
+            firing.v[operation.index] = (found, fact)
+
+    def reversible(self, record: str, event: str, ids: set[int]) -> dict[int, list[tuple[Any, ...]]]:
+        """By record: (voucher, series, company, date, currency, posting, entries) of the latest firing not yet reversed."""
+        log, voucher = self.metadata.tables[LOG], self.metadata.tables[VOUCHER]
+        mirror = voucher.alias()
+        statement = (
+            select(log.c.record_id, log.c.id, voucher.c.id, voucher.c.series, voucher.c.company, voucher.c.date,
+                   voucher.c.currency, voucher.c.posting)
+            .join_from(log, voucher, voucher.c.log == log.c.id)
+            .outerjoin(mirror, mirror.c.reverses == voucher.c.id)
+            .where(log.c.record == record, log.c.event == event, voucher.c.reverses.is_(None), mirror.c.id.is_(None))
+            .order_by(log.c.id.desc(), voucher.c.id)
+        )  # fmt: skip
+        latest: dict[int, tuple[int, list[Any]]] = {}
+        for part in parts(ids):
+            for row in self.session.rows(statement.where(log.c.record_id.in_(part))):
+                log_id, found = latest.setdefault(row[0], (row[1], []))
+                if log_id == row[1]:
+                    found.append(row[2:])
+        entries = self.entries_of([v[0] for _, found in latest.values() for v in found])
+        return {i: [(*v, tuple(entries.get(v[0], ()))) for v in found] for i, (_, found) in latest.items()}
+
+    def entries_of(self, vouchers: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
+        """By voucher: (account, account key, row, amount, dimension...) of its entries in order."""
+        entry = self.metadata.tables[ENTRY]
+        ledger = self.library.manifest.ledger
+        dimensions = [entry.c[n] for n in ledger.dimensions] if ledger else []
+        columns = [entry.c.voucher, entry.c.account, entry.c.account_key, entry.c.row, entry.c.amount, *dimensions]
+        decode = decoder([Type("whole")] * 4 + [Type("money")] + [Type("whole")] * len(dimensions))
+        found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+        for part in parts(vouchers):
+            statement = select(*columns).where(entry.c.voucher.in_(part)).order_by(entry.c.voucher, entry.c.line)
+            for row in self.session.rows(statement):
+                found[row[0]].append(tuple(decode(row)[1:]))
+        return found
+
+    # --- keys ---
+
+    def ids_of(self, record: str, keys: Iterable[str]) -> dict[str, int]:
+        """The ids of records by what people call them; unknown keys are not there."""
+        wanted = [k for k in dict.fromkeys(keys) if self.keys.get((record, k)) is None]
+        if wanted:
+            for key, id_ in self.look_up(record, wanted).items():
+                self.keys[(record, key)] = id_
+        return {k: i for k in keys if (i := self.keys.get((record, k))) is not None}
+
+    def look_up(self, record: str, keys: Sequence[str]) -> dict[str, int]:
+        joined = self.joined(record)
+        paths = self.library.key_paths(joined.record)
+        types = types_of(self.library, joined.record, paths)
+        asked = {}
+        for key in keys:
+            values = typed_key(key, types)
+            if values is not None:
+                asked[values] = key
+        if not asked:
+            return {}
+        found = {}
+        decode = decoder([Type("whole"), *types])
+        for part in parts(list(asked)):
+            statement = joined.select([("id",), *paths])
+            for position, (path, type_) in enumerate(zip(paths, types, strict=True)):
+                statement = statement.where(among(joined.column(path)[0], type_, {values[position] for values in part}))
+            if joined.record.key_except:
+                statement = statement.where(joined.column(("state",))[0].not_in(joined.record.key_except))
+            for row in self.session.rows(statement):
+                values = tuple(decode(row)[1:])
+                if values in asked:
+                    found[asked[values]] = row[0]
+        return found
+
+
+class _Near:
+    """Finds among many rows those that can match, by what their non-empty inputs say."""
+
+    def __init__(self, table: Table, rows: Sequence[TableRow]) -> None:
+        self.table = table
+        self._rows = rows
+
+    def rows(self, inputs: Sequence[Any]) -> list[TableRow]:
+        return [r for r in self._rows if r.matches(inputs)]
+
+
+def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
+    """The aggregate of a measure over its joined tables."""
+    if measure.sum is None:
+        return func.count()
+    return func.sum(sql_expression(parse(measure.sum.text), joined))
+
+
+def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:
+    """The values of a key's parts; None where they cannot be such values."""
+    texts = key.split("/") if len(types) > 1 else [key]
+    if len(texts) != len(types):
+        return None
+    values: list[Any] = []
+    for text, type_ in zip(texts, types, strict=True):
+        try:
+            values.append(int(text) if type_.kind == "whole" else date.fromisoformat(text) if type_.kind == "date" else text)
+        except ValueError:
+            return None
+    return tuple(values)
+
+
+def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> ColumnElement[bool]:
+    """column is one of the values, none included."""
+    distinct = set(values)
+    kept = [to_kept(v, type_.kind) if SCALES.get(type_.kind) else v for v in distinct if v is not None]
+    if len(kept) > AT_ONCE:
+        return and_(column >= min(kept), column <= max(kept)) if None not in distinct else column.is_not(None)
+    conditions = [column.in_(kept)] if kept else []
+    if None in distinct:
+        conditions.append(column.is_(None))
+    return or_(*conditions) if conditions else false()
+
+
+def parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """A list in pieces that one statement takes."""
+    listed = list(values)
+    for start in range(0, len(listed), AT_ONCE):
+        yield listed[start : start + AT_ONCE]
+
+
+Row = Mapping[str, Any]

@@ -1,0 +1,227 @@
+"""What a transition becomes when it is compiled: values to work out in order, checks, and what it brings about.
+
+A program is data and compiled functions; `compiler` makes it, `gathering` and `execution` run it over batches of firings.
+Every firing has a list `v` of values: v[0] its row, v[1] what was given, v[2] today, now and the actor, then one place
+for each operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import definitions as d
+from .decisions import Table
+from .errors import Place
+from .model import Type
+
+Path = tuple[str, ...]
+Values = list[Any]
+OWN, GIVEN, SETTING, FIRST = 0, 1, 2, 3
+
+
+@dataclass
+class Operation:
+    """One value worked out for each firing; `guards` are the conditions under which it is needed, none meaning always.
+
+    `sources` are the Python sources it depends on. A late operation serves messages alone and runs for refused firings.
+    """
+
+    index: int
+    sources: list[str]
+    place: Place
+    always: bool = False
+    guards: list[str] = field(default_factory=list)
+    late: bool = False
+    guard: Callable[[Values], bool] | None = None
+    key: Callable[[Values], tuple[Any, ...]] | None = None
+
+
+@dataclass
+class Let(Operation):
+    """A value computed from others."""
+
+    name: str = ""
+
+
+@dataclass
+class Alias(Operation):
+    """The number that a record to be created will have."""
+
+    record: str = ""
+
+
+@dataclass
+class Reading(Operation):
+    """A value fetched from the store: a tuple whose last element is the hash of the fact that was read."""
+
+    record: str = ""
+    paths: list[Path] = field(default_factory=list)
+
+    def position(self, path: Path) -> int:
+        if path not in self.paths:
+            self.paths.append(path)
+        return self.paths.index(path)
+
+
+@dataclass
+class Reference(Reading):
+    """Values along a reference: sources[0] gives the id."""
+
+
+@dataclass
+class Children(Reading):
+    """The children of a record, in order: ((row, ...), hash). sources[0] gives the parent's id."""
+
+    by: str = ""
+    order: tuple[Path, ...] = ()
+
+
+@dataclass
+class Find(Reading):
+    """Records looked for. `equal` are paths with the source of the value they must have; `keys` the outer values asked.
+
+    predicate(v, row) is asked of every candidate. With `many` the value is ((ids...), hash).
+    """
+
+    name: str = ""
+    equal: list[tuple[Path, str]] = field(default_factory=list)
+    predicate_source: str = ""
+    predicate: Callable[[Values, Sequence[Any]], bool] | None = None
+    equal_values: list[Callable[[Values], Any]] = field(default_factory=list)
+    by: Path | None = None
+    last: bool = False
+    none_allowed: bool = True
+    many: bool = False
+    refusal: Callable[[Values], str] | None = None
+
+
+@dataclass
+class Measured(Operation):
+    """An aggregate asked for the values of its `by`: (value, hash)."""
+
+    measure: str = ""
+
+
+@dataclass
+class Decided(Operation):
+    """What a decision answers: the outputs in order, then the hash. The last source is the date."""
+
+    table: Table | None = None
+    refusal: Callable[[Values], str] | None = None
+
+
+@dataclass
+class Reversible(Operation):
+    """The vouchers of an event's latest firing that nothing reversed yet: ((vouchers...), hash)."""
+
+    record: str = ""
+    event: str = ""
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    """One way of being allowed. `holder` gives record/key for a role held of a record, or the actor's id for a field."""
+
+    role: str | None
+    holder: Callable[[Values], Any] | None
+    roles: Callable[[Values], list[str]] | None
+    said: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """What must hold; `message` is worked out only when it does not."""
+
+    name: str
+    holds: Callable[[Values], bool]
+    message: Callable[[Values], str]
+    place: Place
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Whoever fires must not be the actor at these fields, nor have fired these events (after the last `since`)."""
+
+    holders: tuple[Callable[[Values], Any], ...]
+    fields: tuple[str, ...]
+    events: tuple[str, ...]
+    since: str | None
+    place: Place
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A step that reaches beyond the record itself: kind is create, fire, post or reverse."""
+
+    kind: str
+    when: Callable[[Values], bool] | None
+    place: Place
+    record: str = ""
+    event: str = ""
+    values: Callable[[Values], dict[str, Any]] | None = None
+    ids: Callable[[Values], Any] | None = None
+    voucher: VoucherCode | None = None
+
+
+@dataclass(frozen=True)
+class VoucherCode:
+    """How a posting makes a voucher: head(v) -> (company, date, currency); entries(v) -> list of
+    (account, account key, row, amount, dimension...)."""
+
+    posting: str
+    series: str
+    head: Callable[[Values], tuple[Any, ...]]
+    entries: Callable[[Values], list[tuple[Any, ...]]]
+
+
+@dataclass
+class Program:
+    """A compiled transition. `segments` are runs of operations in order: a reading, or a function over many firings."""
+
+    record: d.Record
+    workflow: d.Workflow
+    transition: d.Transition
+    columns: list[tuple[str, Type]]
+    state_index: int
+    taken: dict[str, d.Field]
+    operations: list[Operation]
+    selecting: int
+    when: Callable[[Values], bool] | None
+    entitlements: tuple[Entitlement, ...]
+    requirements: tuple[Requirement, ...]
+    all_hold: Callable[[Values], bool]
+    changed: tuple[int, ...]
+    new_row: Callable[[Values], list[Any]]
+    effects: tuple[Effect, ...]
+    stream: Callable[[Values], str]
+    read: tuple[int, ...]
+    people: tuple[Apart, ...]
+    segments: list[Segment] = field(default_factory=list)
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> str:
+        return f"{self.workflow.name}/{self.transition.name}"
+
+    @property
+    def width(self) -> int:
+        return FIRST + len(self.operations)
+
+    @property
+    def readings(self) -> list[Operation]:
+        """The operations that leave a fact, in order; their facts stand in the log in this order."""
+        return [op for op in self.operations if not op.late and not isinstance(op, (Let, Alias))]
+
+
+@dataclass
+class Segment:
+    """Either one reading or a run of computations compiled into one loop; `upto` is the last index it fills."""
+
+    reading: Operation | None
+    compute: Callable[[Sequence[Values], Callable[[str], int]], None] | None
+    upto: int
+    late: bool = False
