@@ -230,7 +230,7 @@ def accepted(field: Field, notation: Notation = PLAIN) -> str:
     if type_.kind in NUMERIC:
         return _number_accepted(type_.kind, notation)
     said = {
-        "date": f"a date written {notation.date}, such as {_written(date(2026, 3, 31), notation.date)}",
+        "date": _date_accepted(notation),
         "time": "a moment with its time zone, such as 2026-03-31T17:30:00+02:00",
         "yes_or_no": f"{notation.yes} or {notation.no}",
         "ref": f"the key of a {type_.of}, its parts joined by `/`",
@@ -306,17 +306,20 @@ def _date_pattern(form: str) -> re.Pattern[str]:
 
 
 def _date(text: str, _: Type, notation: Notation) -> Value:
-    sample = f"{notation.date}, such as {_written(date(2026, 3, 31), notation.date)}"
     found = _date_pattern(notation.date).fullmatch(text)
     if not found:
-        raise _wrong(text, f"is not a date written {sample}")
+        raise _wrong(text, f"is not {_date_accepted(notation)}")
     named = found["m"].lower()
     month = MONTHS.index(named) + 1 if named in MONTHS else int(found["m"])
     year = int(found["y"]) + ((notation.century or 0) if len(found["y"]) == 2 else 0)
     try:
         return date(year, month, int(found["d"]))
     except ValueError:
-        raise _wrong(text, f"is not a day of the calendar; give a date written {sample}") from None
+        raise _wrong(text, f"is not a day of the calendar; give {_date_accepted(notation)}") from None
+
+
+def _date_accepted(notation: Notation) -> str:
+    return f"a date written {notation.date}, such as {_written(date(2026, 3, 31), notation.date)}"
 
 
 def _written(day: date, form: str) -> str:
@@ -492,8 +495,9 @@ def map_file(
         raise InvalidPack(faults)
     _check_files(mapping, files)
     mapping = _check_columns(mapping, fields, files)
-    run = _Run(mapping, fields, {c.record: creation_fields(c.record) for c in mapping.creates}, str(files[""]))
-    return run.rows(files)
+    created = {creation.record: creation_fields(creation.record) for creation in mapping.creates}
+    located = {column.text: _located(column.text, mapping) for column in _columns_named(mapping)}
+    return _Run(mapping, fields, created, str(files[""]), located).rows(files)
 
 
 def template(mapping: Mapping, fields: abc.Mapping[str, Field]) -> list[str]:
@@ -610,6 +614,7 @@ class _Run:
     fields: abc.Mapping[str, Field]
     creation_fields: abc.Mapping[str, abc.Mapping[str, Field]]
     file: str
+    located_columns: abc.Mapping[str, tuple[str, str]]
     partners: dict[str, dict[tuple[str | None, ...], _Partner]] = field(default_factory=dict)
 
     def rows(self, files: abc.Mapping[str, Path]) -> Iterator[MappedRow | RowProblem]:
@@ -650,18 +655,24 @@ class _Run:
     def grouped(self, rows: Iterator[_Joined]) -> Iterator[MappedRow | RowProblem]:
         groups: dict[tuple[str | None, ...], _Group] = {}
         for joined in rows:
-            missing = [column for column in self.mapping.one_per if not self.text(column.text, joined)]
-            if missing:
-                said = "a value is needed: by it the rows are told apart (`one_per`)"
-                yield from (self.problem(joined, column.text, column.place, said) for column in missing)
-                continue
             key = tuple(self.text(column.text, joined) for column in self.mapping.one_per)
+            if not all(key):
+                yield from self.without_key(joined)
+                continue
             group = groups.setdefault(key, _Group(joined, joined.row.line))
             group.last_line = joined.row.line
-            group.problems += [*self.disagreements(group.first, joined), *self.conflicts(joined)]
+            if joined is not group.first:
+                group.problems += self.disagreements(group.first, joined)
+            group.problems += self.conflicts(joined)
             self.add_creates(group, joined)
         for group in groups.values():
             yield from self.finished(group)
+
+    def without_key(self, joined: _Joined) -> Iterator[RowProblem]:
+        for column in self.mapping.one_per:
+            if not self.text(column.text, joined):
+                said = "a value is needed: by it the rows are told apart (`one_per`)"
+                yield self.problem(joined, column.text, column.place, said)
 
     def finished(self, group: _Group) -> Iterator[MappedRow | RowProblem]:
         row = group.first.row
@@ -730,13 +741,15 @@ class _Run:
         text, notation = self.given(part, joined)
         if not text or notation == PLAIN:
             return text
-        kind = "date" if notation.date != PLAIN.date else "number" if notation.yes == PLAIN.yes else "yes_or_no"
+        kind = "date" if notation.date != PLAIN.date else "number"
         return as_text(convert(text, Field(part.name, Type(kind)), notation))
 
     def chosen(self, m: FieldMapping, joined: _Joined) -> str:
         """The first column that is not empty; where all are, the first."""
-        names = [column.text for column in m.columns]
-        return next((name for name in names if self.trimmed(m, name, joined)), names[0] if names else "")
+        if len(m.columns) > 1:
+            full = (column.text for column in m.columns if self.trimmed(m, column.text, joined))
+            return next(full, m.columns[0].text)
+        return m.columns[0].text if m.columns else ""
 
     def trimmed(self, m: FieldMapping, column: str, joined: _Joined) -> str | None:
         text = self.text(column, joined)
@@ -747,7 +760,7 @@ class _Run:
         return row.values.get(name) if row else None
 
     def located(self, column: str, joined: _Joined) -> tuple[RawRow | None, str]:
-        file, name = _located(column, self.mapping)
+        file, name = self.located_columns.get(column, ("", column))
         if not file:
             return joined.row, name
         partner = joined.partners[file]

@@ -108,6 +108,8 @@ class _File:
                 text = decoder.decode(piece, final=not piece)
             except UnicodeDecodeError as error:
                 self._refuse_bytes(error, before - pending, line)
+            except UnicodeError as error:
+                self.refuse(line, f"this is not {self.encoding}: {error}")
             if is_first and text:
                 text, is_first = text.removeprefix("\ufeff"), False
             self._refuse_nul(text, line)
@@ -395,6 +397,8 @@ def _xml_rows(file: _File) -> Iterator[RawRow]:
             parser.Parse(piece, not piece)
         except expat.ExpatError as error:
             file.refuse(error.lineno, f"this is not xml: {expat.ErrorString(error.code)}")
+        except (LookupError, ValueError) as error:
+            file.refuse(parser.CurrentLineNumber, f"its encoding cannot be read in xml: {error}; save it as utf-8")
         yield from walk.found
         walk.found.clear()
     walk.must_have_come_by()
