@@ -117,10 +117,10 @@ def accepts(wanted: Type, given: Type, plain: bool = False) -> bool:
 
 
 def is_plain(node: Node) -> bool:
-    """Whether a number is made of written numbers only; such a number may meet any amount."""
+    """Whether a number is made of written numbers (or none) only; such a number may meet any amount."""
     match node:
         case Constant():
-            return isinstance(node.value, int | Decimal) and not isinstance(node.value, bool)
+            return node.value is None or (isinstance(node.value, int | Decimal) and not isinstance(node.value, bool))
         case Unary() | Binary():
             return node.operator in ("-", "+", "*", "/") and all(map(is_plain, children(node)))
         case Conditional():
@@ -271,6 +271,10 @@ class _View:
         before = self.type_of(path[:-1]) if len(path) > 1 else None
         return found.or_none() if before is not None and before.optional else found
 
+    def levels_out(self, path: Parts) -> int:
+        """How many leading `this` of a longer path name the scopes around."""
+        return 1 + self.outer.levels_out(path[1:]) if self.outer and path[0] == "this" and len(path) > 1 else 0
+
     def names(self, path: Parts) -> list[str]:
         if self.outer and path and path[0] == "this":
             return self.outer.names(path[1:])
@@ -348,14 +352,11 @@ class _Checker:
     def given(self, node: Node, view: _View) -> Type:
         """The type of an operand that must not be none."""
         found = self.type_of(node, view)
-        if found.kind == "none" or found.optional:
-            self.problem(
-                "R203",
-                node,
-                f"{said(node)} may be none" if found.optional else "none has no value here",
-                _handle(node) if found.optional else "",
-            )
-        return UNKNOWN if found.kind == "none" else found.given()
+        if found.kind == "none":
+            return self.problem("R203", node, "`none` has no value here")
+        if found.optional:
+            self.problem("R203", node, f"{said(node)} may be none", _handle(node))
+        return found.given()
 
     def wanted(self, node: Node, view: _View, wanted: Type) -> Type:
         """The type of an operand that must be of the wanted one, which may allow none."""
@@ -388,7 +389,9 @@ class _Checker:
 
     def unknown(self, node: Path, view: _View) -> Type:
         """Tell which part of a path is not known, and what comes near it."""
-        index = next(i for i in range(len(node.parts)) if view.type_of(node.parts[: i + 1]) is None)
+        index = view.levels_out(node.parts)
+        while view.type_of(node.parts[: index + 1]) is not None:
+            index += 1
         before, part = node.parts[:index], node.parts[index]
         where = f" of `{'.'.join(before)}`" if before else ""
         names = view.names(before)
@@ -548,7 +551,9 @@ class _Checker:
         name = node.name
         listed, rest = split
         if (found := view.type_of(listed)) is not None and found.optional:
-            self.problem("R203", first, f"`{'.'.join(listed)}` may be none", _handle(Path(listed)))
+            before = ".".join(listed[:-1])
+            hint = f"ask before: `{before} is not none and …`" if before else ""
+            self.problem("R203", first, f"`{'.'.join(listed)}` may be none", hint)
         if view.depth == MOST_LISTS_NESTED:
             return self.problem("R205", node, f"lists are nested at most {MOST_LISTS_NESTED} deep", "name a part of it")
         inner = view.inside(listed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,7 +14,7 @@ import pytest
 from charter.engine.expression_python import Constants, compile_function, python_source
 from charter.engine.expression_sql import sql_expression
 from charter.engine.expression_types import check_as
-from charter.engine.expressions import Call, Node, parse
+from charter.engine.expressions import Call, ExpressionError, Node, parse
 from charter.engine.model import DATE, MONEY, NUMBER, PRICE, SCALES, TEXT, WHOLE, YES_OR_NO, Type
 from charter.engine.money import EXACT, to_kept
 from hypothesis import HealthCheck, Phase, given, settings
@@ -278,7 +279,9 @@ def test_python_and_both_databases_give_the_same_answer(
     for text in texts:
         node = parse(text)
         assert check_as(node, Fields(), YES_OR_NO)[1] == [], text
-        asked.append((text, compiled(node), sql_expression(node, Fields())))
+        with suppress(ExpressionError):  # what could overflow is refused
+            asked.append((text, compiled(node), sql_expression(node, Fields())))
+    assert len(asked) > len(texts) / 2
     with decimal.localcontext(EXACT):
         wanted = [[function([row[name] for name in KINDS]) for _, function, _ in asked] for row in rows]
     for engine in engines:
