@@ -219,6 +219,7 @@ def conditions(depth: int) -> st.SearchStrategy[str]:
         st.sampled_from(list(KINDS)).map(lambda name: f"{name} is none"),
         st.sampled_from(list(KINDS)).map(lambda name: f"{name} is not none"),
         st.sampled_from(["pieces > hours", "hours + pieces < 7.25", "default(rank, 0) == pieces", "pieces == hours"]),
+        st.sampled_from(["hours >= 0.0000005", "hours < 0.0000005", "hours > -0.0000005", "hours <= -0.0000005"]),
     ]
     if depth == 0:
         return st.one_of(leaves)
