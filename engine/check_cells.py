@@ -34,14 +34,12 @@ def _fits(f: Findings, e: Element, cell: d.Cell, type_: Type) -> bool:
     if cell.empty is not None:
         return True
     if isinstance(e.value, list):
-        return all([f.constant(e.at(index), type_) for index in range(len(e.value))])
+        fit = [f.constant(e.at(index), type_) for index in range(len(e.value))]
+        return all(fit)
     if not isinstance(e.value, dict):
         return f.constant(e, type_)
     if type_.kind not in ORDERED:
         f.say("R202", f"`{'.'.join(cell.path)}` is {type_.given()}, which has no order", mark_key(e))
         return False
-    return all([f.constant(inner, type_) for _, inner in bounds_of(e)])
-
-
-def bounds_of(e: Element) -> list[tuple[str, Element]]:
-    return [(name, e.at(name)) for name in d.BOUNDS if e.has(name)]
+    fit = [f.constant(e.at(name), type_) for name in d.BOUNDS if e.has(name)]
+    return all(fit)

@@ -160,7 +160,7 @@ def _candidates(one: Region, other: Region) -> list[Any]:
     edges = [edge for edge in (one.low, other.low, one.high, other.high) if edge is not None]
     if not edges:
         return [_START[one.type.kind]] if one.type.kind in _START else [] if one.type.kind in _TEXTS else [1]
-    if isinstance(edges[0], str) or isinstance(edges[0], bool):
+    if isinstance(edges[0], str | bool):
         return edges
     near = [value for edge in edges for value in (edge, edge + 1, edge - 1)]
     if one.type.kind in ("number", "money", "price"):
@@ -179,7 +179,7 @@ def shown(type_: Type, value: Any) -> str:
     if type_.kind == "date":
         return date.fromordinal(value).isoformat()
     if type_.kind == "choice":
-        return type_.choices[value]
+        return type_.choices[int(value)]
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)

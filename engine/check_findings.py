@@ -134,7 +134,9 @@ class Findings:
         start = sum(len(part) + 1 for part in parts[:known])
         where = (Place(place.file, place.line, place.column + start), len(parts[known]))
         of = f" of `{'.'.join(parts[:known])}`" if known else ""
-        self.say("R201", f"unknown name `{parts[known]}`{of}", where, did_you_mean(parts[known], scope.names(parts[:known])))
+        self.say(
+            "R201", f"unknown name `{parts[known]}`{of}", where, did_you_mean(parts[known], scope.names(parts[:known]))
+        )
         return None
 
     def path_to(self, e: Element, scope: Scope, wanted: str, *kinds: str, of: str = "") -> Type | None:
@@ -210,12 +212,13 @@ class Findings:
                 self.expression(inner, scope, fields[name].type)
         return {name for name, _ in e.pairs(key)}
 
-    def constants(self, e: Element, fields: Mapping[str, d.Field], taker: str) -> set[str]:
-        """The same with values written out; `e` is the map itself."""
+    def constants(self, e: Element, fields: Mapping[str, d.Field], taker: str, none: bool = False) -> set[str]:
+        """The same with values written out; `e` is the map itself, `none` says that it may hold the word none."""
         inner = {str(name): e.at(name) for name in e.value} if isinstance(e.value, dict) else {}
         for name, each in inner.items():
             if self.is_taken(each, fields, taker):
-                self.constant(each, fields[name].type)
+                type_ = fields[name].type
+                self.constant(each, type_, none and type_.optional)
         return set(inner)
 
     def is_taken(self, e: Element, fields: Mapping[str, d.Field], taker: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
@@ -81,7 +83,8 @@ def _check_child(f: Findings, name: str, e: Element, record: d.Record) -> None:
 def _check_ways(f: Findings, e: Element, record: d.Record) -> None:
     """What leads to the record's day, currency and stream."""
     names = Names(f.library, record)
-    f.path_to(e.at("dated_by"), names, "a date", "date")
+    if e.has("dated_by") and _field(f, e.at("dated_by"), record):
+        f.path_to(e.at("dated_by"), names, "a date", "date")
     f.path_to(e.at("currency"), names, "a currency", *CURRENCY)
     f.path_to(e.at("stream"), names, "a reference", "ref")
     for name, inner in e.pairs("fields"):
@@ -151,10 +154,11 @@ def check_parameters(f: Findings) -> None:
 
 def check_days(f: Findings, rows: list[Element], what: str) -> None:
     """Rows of one thing, of which at most one may hold on a day."""
-    if not all([check_dates(f, row) for row in rows]):
+    fit = [check_dates(f, row) for row in rows]
+    if not all(fit):
         return
     in_order = sorted(rows, key=lambda row: row.word("from"))
-    for before, after in zip(in_order, in_order[1:], strict=False):
+    for before, after in pairwise(in_order):
         if before.word("until", "9999") >= after.word("from"):
             day = after.word("from") or before.word("until") or "any day"
             f.say("R401", f"{what} has two values on {day}", mark(after.at("from")))
@@ -166,7 +170,11 @@ def check_dates(f: Findings, row: Element) -> bool:
     if not all(fit):
         return False
     if row.word("until", "9999") < row.word("from"):
-        f.say("R405", f"the last day, {row.word('until')}, lies before the first, {row.word('from')}", mark(row.at("until")))
+        f.say(
+            "R405",
+            f"the last day, {row.word('until')}, lies before the first, {row.word('from')}",
+            mark(row.at("until")),
+        )
         return False
     return True
 

@@ -158,7 +158,8 @@ class Compiler:
     def segment(self, program: p.Program) -> None:
         """Put operations into runs: computations side by side become one loop."""
         run: list[p.Operation] = []
-        for operation in [*(o for o in self.operations if not o.late), *(o for o in self.operations if o.late)]:
+        ordered = self.in_order()
+        for operation in [*(o for o in ordered if not o.late), *(o for o in ordered if o.late)]:
             if operation.guards and not operation.always:
                 operation.guard = self.function(" or ".join(f"({g})" for g in operation.guards))
             boundary = run and (operation.late != run[-1].late or run[-1].index - p.FIRST == program.selecting - 1)
@@ -176,6 +177,23 @@ class Compiler:
                 operation.equal_values = [self.function(s) for _, s in operation.equal]
             program.segments.append(p.Segment(operation, None, operation.index, operation.late))
         self.close_run(program, run)
+
+    def in_order(self) -> list[p.Operation]:
+        """The operations so that each comes after what it, or the condition under which it is needed, rests on."""
+        ordered: dict[int, p.Operation] = {}
+
+        def place(operation: p.Operation) -> None:
+            if operation.index in ordered:
+                return
+            for source in [*operation.sources, *([] if operation.always else operation.guards)]:
+                for index in map(int, SLOT.findall(source)):
+                    if index >= p.FIRST and index != operation.index:
+                        place(self.operations[index - p.FIRST])
+            ordered[operation.index] = operation
+
+        for operation in self.operations:
+            place(operation)
+        return list(ordered.values())
 
     def close_run(self, program: p.Program, run: list[p.Operation]) -> None:
         if not run:

@@ -6,7 +6,8 @@ Building assumes that the JSON Schema of the kind was satisfied; names and types
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as made
 from typing import Any, Protocol
 
 from .errors import Place
@@ -119,7 +120,7 @@ class Field:
     default: str | None = None
     currency: tuple[str, ...] | None = None
     mirrored: bool = False
-    place: Place = field(default=Place("", 0, 0), compare=False)
+    place: Place = made(default=Place("", 0, 0), compare=False)
 
     @property
     def needed(self) -> bool:
@@ -247,7 +248,7 @@ class Who:
     of: tuple[str, ...] | None = None
     field: tuple[str, ...] | None = None
     decision: str | None = None
-    where: Mapping[str, Text] = field(default_factory=dict)
+    where: Mapping[str, Text] = made(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +290,7 @@ class Step:
     place: Place
     cells: tuple[Cell, ...] = ()
     name: str | None = None
-    values: Mapping[str, Text] = field(default_factory=dict)
+    values: Mapping[str, Text] = made(default_factory=dict)
     target: str = ""
     event: str | None = None
     alias: str | None = None

@@ -17,12 +17,15 @@ from sqlalchemy import select
 
 from . import definitions as d
 from . import programs as p
+from .cells import constant
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .expression_python import ArithmeticProblem
-from .gathering import Gatherer, parts
+from .gathering import Gatherer, among, parts
 from .library import Library
 from .money import EXACT, ZERO
+from .queries import types_of
+from .store import decoder
 from .tables import LOG, columns_of
 
 DEEPEST = 20
@@ -154,6 +157,11 @@ class Work:
     def perform(self, requests: Sequence[Request]) -> list[Root]:
         """Work the requests through; the roots come back in order, each standing, refused, or deferred to a later piece."""
         roots = [Root(r) for r in requests]
+        self.perform_roots(roots)
+        return roots
+
+    def perform_roots(self, roots: Sequence[Root]) -> None:
+        """The same for roots made beforehand; one that has reasons already is left alone."""
         groups: dict[tuple[str, str, bool], list[_Asked]] = defaultdict(list)
         for root in roots:
             r = root.request
@@ -161,7 +169,6 @@ class Work:
         with localcontext(EXACT):
             for (record, event, creating), asked in groups.items():
                 self.fire(self.wanted(record), event, asked, creating, 0)
-        return roots
 
     def wanted(self, name: str) -> d.Record:
         record = self.library.record(name)
@@ -504,13 +511,9 @@ class Work:
         names = [columns_of(self.library, record)[i][0] for i in places]
         asked = set(keys)
         pending = self.gatherer.pending.rows[record.name]
-        for id_, (row, _) in pending.items():
-            if row is not None and tuple(row[i] for i in places) in asked:
+        for id_, (row, root) in pending.items():
+            if row is not None and root.stands and tuple(row[i] for i in places) in asked:
                 yield id_, tuple(row[i] for i in places)
-        from .gathering import among
-        from .queries import types_of
-        from .store import decoder
-
         paths = [(n,) for n in names]
         types = types_of(self.library, record, paths)
         decode = decoder(types)
@@ -577,8 +580,6 @@ class Work:
 
 def default_of(field: d.Field) -> Any:
     """The value that a field has when nothing is given."""
-    from .cells import constant
-
     return None if field.default is None else constant(field.default, field.type)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, MetaData, and_, false, func, or_, select
 from . import definitions as d
 from . import programs as p
 from .decisions import Answer, Table, TableRow, decide, row_of_record
+from .errors import NOWHERE, Place
 from .expression_sql import sql_expression
 from .expressions import parse
 from .facts import Facts
@@ -51,6 +52,11 @@ class Gatherer:
         # Answers of tables whose rows stand in the pack hold for good; those over records for this piece of work.
         self.decided, self.decided_now = decided, {}  # type: ignore[var-annotated]
         self.keys: dict[tuple[str, str], int | None] = {}
+
+    def place_of(self, record: str) -> Place:
+        """Where a record type is declared."""
+        found = self.library.record(record)
+        return found.place if found else NOWHERE
 
     def joined(self, record: str) -> Joined:
         found = self.library.record(record)

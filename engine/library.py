@@ -132,11 +132,13 @@ class Library:
         return ["id", *self.states_of(record), *record.fields, *record.children]
 
     def along(self, start: Type, path: tuple[str, ...]) -> Type | None:
-        """The type at the end of a path that starts at a value of type `start`."""
+        """The type at the end of a path that starts at a value of type `start`; behind an unknown record all is unknown."""
         here = start
         for name in path:
             inner = here.item if here.kind == "list" and here.item else here
             record = self.record(inner.of) if inner.kind == "ref" else None
+            if inner.kind == "unknown" or (inner.of and record is None):
+                return Type("unknown")
             found = self.member(record, name) if record else None
             if found is None:
                 return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import definitions as d
-from .expression_types import Scope, Signature, check
+from .expression_types import UNKNOWN, Scope, Signature, check
 from .expressions import ExpressionError, parse
 from .library import Library
 from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Type
@@ -31,7 +31,7 @@ class Names:
     uses: Mapping[str, d.Use] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, Type] = field(default_factory=dict)
-    _inferred: dict[str, Type | None] = field(default_factory=dict)
+    _inferred: dict[str, Type] = field(default_factory=dict)
 
     def type_of(self, path: Path) -> Type | None:
         head, rest = path[0], path[1:]
@@ -65,15 +65,15 @@ class Names:
             return self.further[name]
         return {"today": DATE, "actor": Type("ref", of="actor")}.get(name)
 
-    def let_type(self, name: str) -> Type | None:
-        """The type of a `let`, found out from its expression; None where that has errors or runs in a circle."""
+    def let_type(self, name: str) -> Type:
+        """The type of a `let`, found out from its expression; unknown where that has errors or runs in a circle."""
         if name not in self._inferred:
-            self._inferred[name] = None
+            self._inferred[name] = UNKNOWN
             try:
                 type_, errors = check(parse(self.lets[name].text), self)
             except ExpressionError:
-                return None
-            self._inferred[name] = None if errors else type_
+                return UNKNOWN
+            self._inferred[name] = UNKNOWN if errors else type_
         return self._inferred[name]
 
     def _answer(self, use: d.Use, rest: Path) -> Type | None:
@@ -81,7 +81,7 @@ class Names:
         decision = self.library.decision(use.decision)
         collected = decision is not None and decision.hit == "collect"
         if answers is None:
-            return None
+            return UNKNOWN
         if not rest:
             return Type("list", item=GROUP) if collected else GROUP
         start = answers.get(rest[0])

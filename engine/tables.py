@@ -141,12 +141,12 @@ def ledger_tables(metadata: MetaData, library: Library, ledger: d.Ledger) -> Non
     """Vouchers and entries; a dimension is a column."""
     entry_type = library.record("entry")
     assert entry_type is not None
-    company = _reference(Type("ref", of=ledger.company))
+    company = Type("ref", of=ledger.company)
     Table(
         VOUCHER, metadata,
         Column("id", BigInteger(), primary_key=True, autoincrement=False),
         Column("log", BigInteger(), ForeignKey(f"{LOG}.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True),
-        Column("company", BigInteger(), *company, nullable=False),
+        Column("company", BigInteger(), *_reference(company), nullable=False),
         *(Column(n, Text(), nullable=False) for n in ("series", "number", "posting", "currency", "posted_at")),
         Column("date", Date(), nullable=False),
         Column("reverses", BigInteger(), nullable=True),
@@ -156,12 +156,13 @@ def ledger_tables(metadata: MetaData, library: Library, ledger: d.Ledger) -> Non
     dimensions = [Column(n, column_type(f.type), *_reference(f.type)) for n, f in ledger.dimensions.items()]
     entries = Table(
         ENTRY, metadata,
-        Column("voucher", BigInteger(), ForeignKey(f"{VOUCHER}.id", deferrable=True, initially="DEFERRED"), primary_key=True),
-        Column("line", Integer(), primary_key=True),
+        Column("id", BigInteger(), primary_key=True, autoincrement=False),
+        Column("voucher", BigInteger(), ForeignKey(f"{VOUCHER}.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True),
+        Column("line", Integer(), nullable=False),
         Column("account", column_type(account), *_reference(account), nullable=False),
         *(Column(n, Text(), nullable=False) for n in ("account_key", "row")),
         Column("amount", BigInteger(), CheckConstraint("amount <> 0", name="no_zero_entry"), nullable=False),
-        Column("company", BigInteger(), *company, nullable=False),
+        Column("company", BigInteger(), *_reference(company), nullable=False),
         Column("date", Date(), nullable=False),
         Column("currency", Text(), nullable=False),
         *dimensions,

@@ -1,0 +1,244 @@
+"""Puts the parts together for one store: opens it, sets it up for a pack, knows who acts. What the command line calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+
+from sqlalchemy import MetaData, inspect, select
+
+from . import catalog
+from .batch import Batch, Clock, Rules
+from .errors import InvalidInput, UsageFault
+from .execution import Actor, Request, Root
+from .library import Library
+from .mappings import KeyText, convert
+from .migration import Migration, plan
+from .store import Session, Store
+from .tables import PACK, STORE, declare
+
+SETTING_UP = "setup"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What `init` would do or did: the migration in words, what was created, and what was refused."""
+
+    migration: Migration
+    pack: str
+    roots: list[Root] = field(default_factory=list)
+
+    @property
+    def refused(self) -> list[Root]:
+        return [r for r in self.roots if r.reasons]
+
+
+def rules_of(pack: catalog.Pack) -> Rules:
+    """A checked pack made ready to run."""
+    library = Library(pack)
+    return Rules(library, declare(library), pack.hash)
+
+
+class Charter:
+    """One store and the pack in force in it."""
+
+    def __init__(self, store: Store, login: str, clock: Clock) -> None:
+        self.store, self.login, self.clock = store, login, clock
+
+    # --- what the store holds ---
+
+    @cached_property
+    def rules(self) -> Rules:
+        """The rules in force; raises UsageFault where the store was never set up."""
+        wanted = self.setting("pack")
+        if wanted is None:
+            raise UsageFault(f"There is no Charter store at {self.store.url}: make one with `charter init`.")
+        return self.rules_at(wanted)
+
+    def rules_at(self, pack_hash: str) -> Rules:
+        """The rules of any version that was ever in force, from the store itself."""
+        with self.store.transaction() as session:
+            found = session.connection.exec_driver_sql(
+                f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}", (pack_hash,)
+            ).first()
+        if found is None:
+            raise InvalidInput(f"The store holds no pack {pack_hash}.")
+        return rules_of(catalog.Pack.from_data(json.loads(found[0])))
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        if not self.store.exists:
+            return {}
+        with self.store.transaction() as session:
+            if not inspect(session.connection).has_table(STORE):
+                return {}
+            return {str(n): str(v) for n, v in session.connection.exec_driver_sql(f"SELECT name, value FROM {STORE}")}
+
+    def setting(self, name: str) -> str | None:
+        return self.settings.get(name)
+
+    @property
+    def is_demonstration(self) -> bool:
+        """One login acts for everybody: said so when the store was made, and by `verify`."""
+        return self.setting("demonstration") == "true"
+
+    # --- who acts ---
+
+    def actor(self, name: str | None = None) -> Actor:
+        """The actor for this login, or the one named where the login may act as it; raises UsageFault otherwise."""
+        actors = self.rules.metadata.tables["actor"]
+        with self.store.transaction() as session:
+            if name is None:
+                bound = session.rows(select(actors.c.number).where(actors.c.login == self.login))
+                name = bound[0][0] if bound else None
+            found = actor_in(session, self.rules.metadata, name, self.clock.today) if name else None
+            if found is None:
+                known = [n for (n,) in session.rows(select(actors.c.number).order_by(actors.c.number))]
+                said = f"There is no actor `{name}`" if name else f"No actor is bound to the login `{self.login}`"
+                raise UsageFault(f"{said}; known actors: {', '.join(known)}. Name one with --as, or bind the login.")
+        if found.login != self.login and not self.is_demonstration:
+            raise UsageFault(f"The login `{self.login}` may not act as {found.number}, who is bound to `{found.login or 'no login'}`.")
+        return replace(found, login=self.login)
+
+    def batch(self, actor: Actor, plan: bool = False) -> Batch:
+        return Batch(self.rules, self.store, actor, self.clock, plan, self.is_demonstration)
+
+    # --- setting up ---
+
+    def init(self, pack: catalog.Pack, administrator: str, demonstration: bool = False, planned: bool = False) -> Setup:
+        """Create the store for a pack or bring it up to one; with `planned` only tell what would be done.
+
+        A new store gets its administrator and the pack's master rows, in one transaction, each by its creation event.
+        """
+        rules = rules_of(pack)
+        is_new = self.setting("pack") is None
+
+        def work(session: Session) -> Setup:
+            migration = plan(session, rules.metadata)
+            if planned:
+                return Setup(migration, pack.hash)
+            migration.apply(session)
+            roots = self.put_in(session, rules, pack, administrator, is_new, demonstration)
+            if any(r.reasons for r in roots):
+                raise InvalidInput("The pack's own rows were refused:\n" + "\n".join(refusals(roots)))
+            return Setup(migration, pack.hash, roots)
+
+        done = self.store.within(work)
+        self.__dict__.pop("rules", None)
+        self.__dict__.pop("settings", None)
+        return done
+
+    def put_in(
+        self, session: Session, rules: Rules, pack: catalog.Pack, administrator: str, is_new: bool, demonstration: bool
+    ) -> list[Root]:
+        actor = Actor(None, SETTING_UP if is_new else administrator, self.login, frozenset(), unbound=True)
+        batch = Batch(rules, self.store, actor, self.clock, one_login=True)
+        self.keep_pack(session, rules, pack, actor)
+        if is_new:
+            session.insert(rules.metadata.tables[STORE], [("pack", pack.hash), ("demonstration", str(demonstration).lower())])
+            roots = batch.piece(session, [self.first_actor(administrator)])
+            roots += batch.piece(session, [self.first_grant(administrator)])
+        else:
+            table = rules.metadata.tables[STORE]
+            session.connection.execute(table.update().where(table.c.name == "pack").values(value=pack.hash))
+            roots = []
+        for requests in master_rows(rules, session):
+            roots += batch.piece(session, requests)
+        return roots
+
+    def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> None:
+        compiled = json.dumps(pack.to_data(), ensure_ascii=False, separators=(",", ":"))
+        row = (pack.hash, pack.name, pack.version, self.clock.now, actor.number, self.login, compiled)
+        session.insert_missing(rules.metadata.tables[PACK], [row])
+
+    def first_actor(self, administrator: str) -> Request:
+        return Request("actor", "create", None, {"number": administrator, "name": administrator, "login": self.login}, "init")
+
+    def first_grant(self, administrator: str) -> Request:
+        values = {"actor": KeyText(administrator), "role": "administrator", "from": self.clock.today}
+        return Request("role_grant", "grant", None, values, "init")
+
+
+def actor_in(session: Session, metadata: MetaData, number: str, today: date) -> Actor | None:
+    """The actor of that number with the roles held on that day and the login it is bound to; None where unknown or retired."""
+    actors, grants = metadata.tables["actor"], metadata.tables["role_grant"]
+    active = (actors.c.number == number) & (actors.c.state == "active")
+    found = session.rows(select(actors.c.id, actors.c.number, actors.c.login).where(active))
+    if not found:
+        return None
+    id_, _, login = found[0]
+    held = select(grants.c.role, grants.c.held_for).where(
+        grants.c.actor == id_, grants.c.state == "held", grants.c["from"] <= today,
+        (grants.c.until.is_(None)) | (grants.c.until >= today),
+    )  # fmt: skip
+    return Actor(id_, number, login or "", frozenset((r, h) for r, h in session.rows(held)))
+
+
+def master_rows(rules: Rules, session: Session) -> Iterator[list[Request]]:
+    """The pack's master rows that the store does not hold yet, record type by record type, the referred ones first."""
+    library = rules.library
+    documents = list(library.pack.all("master"))
+    names = {str(doc.body.get("master") or doc.body.get("of") or doc.name) for doc in documents}
+    for name in in_reference_order(library, names):
+        record = library.record(name)
+        if record is None:
+            continue
+        event = library.creation_event(record) or ""
+        fields = library.creation_fields(record, event)
+        requests = []
+        for doc in documents:
+            if str(doc.body.get("of") or doc.name) != name:
+                continue
+            for index, row in enumerate(doc.body.get("rows") or []):
+                values = {n: convert(str(v), fields[n]) for n, v in row.items() if n in fields and v is not None}
+                requests.append(Request(name, event, None, values, str(doc.place(("rows", index)))))
+        there = keys_there(rules, session, name, requests)
+        yield [r for r in requests if key_of(record.key, r) not in there]
+
+
+def key_of(key: Iterable[str], request: Request) -> tuple[str, ...]:
+    return tuple(str(request.values.get(n)) for n in key)
+
+
+def keys_there(rules: Rules, session: Session, name: str, requests: list[Request]) -> set[tuple[str, ...]]:
+    """The keys of these requests that the store holds already."""
+    from .facts import Facts
+    from .gathering import Gatherer
+
+    record = rules.library.record(name)
+    assert record is not None
+    gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
+    wanted = {"/".join(key_of(record.key, r)): key_of(record.key, r) for r in requests}
+    return {wanted[k] for k in gatherer.ids_of(name, wanted)} if record.key else set()
+
+
+def in_reference_order(library: Library, names: Iterable[str]) -> list[str]:
+    """Record types so that each comes after those it refers to."""
+    ordered: list[str] = []
+    wanted = set(names)
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        record = library.record(name)
+        if name in ordered or name in above or record is None:
+            return
+        for f in record.fields.values():
+            if f.type.kind == "ref" and f.type.of in wanted:
+                visit(f.type.of, (*above, name))
+        ordered.append(name)
+
+    for name in sorted(wanted):
+        visit(name, ())
+    return ordered
+
+
+def refusals(roots: Iterable[Root]) -> Iterator[str]:
+    """What was refused, in words, one reason a line."""
+    for root in roots:
+        for reason in root.reasons:
+            where = root.request.source or f"{root.request.record} {root.request.id or ''}".strip()
+            yield f"{where}: {reason.message} [{reason.place}]"
+
+

@@ -1,0 +1,181 @@
+"""Performs many requests in chunks: one chunk, one transaction, safe to kill and run again. Also one request alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from .errors import CharterFault
+from .execution import Actor, Programs, Reason, Request, Root, Work
+from .facts import Facts
+from .gathering import Gatherer
+from .journal import Journal
+from .library import Library
+from .mappings import KeyText
+from .store import Session, Store
+
+DEEPEST_WAVE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The moment of a piece of work: given, never read."""
+
+    now: str
+
+    @property
+    def today(self) -> date:
+        return date.fromisoformat(self.now[:10])
+
+
+@dataclass
+class Rules:
+    """A pack ready to run: its library, its tables, its compiled programs; `hash` names the text it was made from."""
+
+    library: Library
+    metadata: MetaData
+    hash: str
+    programs: Programs = field(init=False)
+    decided: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.programs = Programs(self.library)
+
+
+@dataclass
+class Batch:
+    """Performs requests for an actor. With `plan` everything is done but the writing."""
+
+    rules: Rules
+    store: Store
+    actor: Actor
+    clock: Clock
+    plan: bool = False
+    one_login: bool = False
+    written_facts: set[tuple[str, str]] = field(default_factory=set)
+
+    def all_in_one(self, requests: Iterable[Request], chunk: int = 1000) -> list[Root]:
+        """Everything in one transaction; if anything is refused nothing is written but the reasons."""
+        chunks = list(pieces(requests, chunk))
+
+        def work(session: Session) -> list[Root]:
+            roots = [root for piece in chunks for root in self.piece(session, piece)]
+            if any(root.reasons for root in roots):
+                raise _Refused(roots)
+            if self.plan:
+                raise _Refused(roots)
+            return roots
+
+        try:
+            return self.store.within(work)
+        except _Refused as refused:
+            if not self.plan:
+                self.keep_reasons(refused.roots)
+            return refused.roots
+
+    def in_chunks(self, requests: Iterable[Request], chunk: int = 1000, stops: bool = False) -> Iterator[list[Root]]:
+        """One transaction for each chunk; what is refused is set aside with its reasons, or stops the run."""
+        for piece in pieces(requests, chunk):
+            roots = self.chunk(piece)
+            yield roots
+            if stops and any(root.reasons for root in roots):
+                return
+
+    def chunk(self, piece: Sequence[Request]) -> list[Root]:
+        def work(session: Session) -> list[Root]:
+            roots = self.piece(session, piece)
+            if self.plan:
+                raise _Refused(roots)
+            return roots
+
+        try:
+            return self.store.within(work)
+        except _Refused as planned:
+            return planned.roots
+
+    def piece(self, session: Session, requests: Sequence[Request]) -> list[Root]:
+        """Requests within an open transaction. Those that met the same record as another go again, in a later wave."""
+        done: dict[int, Root] = {}
+        waiting = list(enumerate(requests))
+        for _ in range(DEEPEST_WAVE):
+            if not waiting:
+                return [done[i] for i in range(len(requests))]
+            roots = self.wave(session, [r for _, r in waiting])
+            later = []
+            for (index, request), root in zip(waiting, roots, strict=True):
+                done[index] = root
+                if root.deferred and not root.reasons:
+                    later.append((index, request))
+            waiting = later
+        raise CharterFault(f"Records are met more than {DEEPEST_WAVE} times in one chunk: make the chunk smaller.")
+
+    def wave(self, session: Session, requests: Sequence[Request]) -> list[Root]:
+        gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), self.rules.decided)
+        work = Work(self.rules.programs, gatherer, self.actor, self.clock.today, self.clock.now, self.one_login)
+        roots = [Root(r, reasons) for r, reasons in resolve(gatherer, requests)]
+        work.perform_roots(roots)
+        Journal(work, self.rules.hash, self.written_facts).write(roots)
+        session.return_ids(self.rules.metadata)
+        return roots
+
+    def keep_reasons(self, roots: Sequence[Root]) -> None:
+        """What was refused leaves its reasons, although everything it belonged to was taken back."""
+        refused = [r for r in roots if r.reasons]
+
+        def work(session: Session) -> None:
+            gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), {})
+            work = Work(self.rules.programs, gatherer, self.actor, self.clock.today, self.clock.now)
+            Journal(work, self.rules.hash, set()).write_refusals(refused)
+            session.return_ids(self.rules.metadata)
+
+        if refused:
+            self.store.within(work)
+
+
+class _Refused(Exception):
+    """Takes a transaction back and carries its outcome out of it."""
+
+    def __init__(self, roots: list[Root]) -> None:
+        self.roots = roots
+
+
+def resolve(gatherer: Gatherer, requests: Sequence[Request]) -> Iterator[tuple[Request, list[Reason]]]:
+    """Replace the keys of records by their numbers, all of them looked up together; a key of nothing is a reason."""
+    library = gatherer.library
+    targets = {(r.record, r.event): key_targets(library, r.record, r.event) for r in requests}
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for r in requests:
+        for name, target in targets[(r.record, r.event)].items():
+            if isinstance(value := r.values.get(name), KeyText):
+                wanted[target].add(str(value))
+    found = {target: gatherer.ids_of(target, keys) for target, keys in wanted.items()}
+    for r in requests:
+        values, reasons = dict(r.values), []
+        for name, target in targets[(r.record, r.event)].items():
+            if isinstance(value := values.get(name), KeyText):
+                values[name] = found[target].get(str(value))
+                if values[name] is None:
+                    reasons.append(Reason(name, f"There is no {target} `{value}`, given as {name}.", gatherer.place_of(r.record)))
+        yield replace(r, values=values), reasons
+
+
+def key_targets(library: Library, record: str, event: str) -> dict[str, str]:
+    """The names that an event takes and that are references, with the record types they lead to."""
+    found = library.record(record)
+    transitions = library.transitions(found, event) if found else []
+    return {n: f.type.of for _, t in transitions for n, f in library.taken(found, t).items() if f.type.kind == "ref"} if found else {}
+
+
+def pieces(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The items in lists of a size."""
+    iterator = iter(items)
+    while piece := list(islice(iterator, size)):
+        yield piece
+
+

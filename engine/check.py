@@ -1,0 +1,108 @@
+"""Checks a whole pack: every problem of it at once, each with its place, so that what loads can also work.
+
+Nothing of a pack is carried out here, and no store is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .catalog import Pack, library
+from .check_data import check_mappings, check_tests
+from .check_decisions import check_decisions
+from .check_findings import Findings
+from .check_formulas import check_formulas
+from .check_postings import check_postings
+from .check_records import check_manifest, check_masters, check_measures, check_parameters, check_records
+from .check_reports import check_processes, check_statements
+from .check_sources import check_sources
+from .check_states import check_states
+from .check_workflows import check_workflows
+from .errors import Diagnostic, in_order
+from .library import Built, Library
+from .schemas import problems
+
+CODES = {
+    "R200": "an expression cannot be read",
+    "R201": "a name leads nowhere",
+    "R202": "something is of the wrong type, or belongs to another record",
+    "R203": "a value may be none where one is needed",
+    "R204": "there is no such function",
+    "R205": "a function or key gets other parts than it takes",
+    "R206": "a value written out is not one of its type",
+    "R207": "a name needs itself",
+    "R208": "something that is needed is not given",
+    "R209": "a name stands twice",
+    "R301": "a state is never reached",
+    "R302": "nothing leaves a state that is not final",
+    "R303": "a final state is left",
+    "R304": "an event could go two ways at once",
+    "R305": "what is promised `always` does not hold on every path",
+    "R306": "nobody can bring an event about",
+    "R307": "a record is created, or a workflow begins, in the wrong place",
+    "R401": "two rows hold at once",
+    "R402": "a row or key set is never reached",
+    "R403": "a row belongs to no key set",
+    "R404": "an answer is not complete",
+    "R405": "bounds or days leave nothing between them",
+    "R406": "what is collected has no order",
+    "R501": "a row does not balance",
+    "R502": "an amount is not rounded money",
+    "R503": "an amount does more than add and subtract",
+    "R504": "a rule of accounting has no source",
+    "R505": "there is no ledger to post to",
+    "R506": "a source leads nowhere",
+}
+
+CHECKS: tuple[Callable[[Findings], None], ...] = (
+    check_manifest,
+    check_records,
+    check_masters,
+    check_parameters,
+    check_measures,
+    check_workflows,
+    check_states,
+    check_decisions,
+    check_formulas,
+    check_postings,
+    check_processes,
+    check_statements,
+    check_mappings,
+    check_tests,
+)
+
+
+def check(pack: Pack, folder: Path | None = None) -> list[Diagnostic]:
+    """Give every problem of a pack, in order; `folder` is where its own sources (`notes.md#section`) are named from.
+
+    A document that its schema has something against is not looked at further, but others may still refer to it.
+    """
+    by_schema = {(doc.kind, doc.name): problems(doc) for doc in pack.documents}
+    broken = frozenset(key for key, found in by_schema.items() if found)
+    told = [diagnostic for found in by_schema.values() for diagnostic in found]
+    if any(kind == "pack" for kind, _ in broken):
+        return in_order(told)
+    whole: Any = pack  # its attributes are read-only, which the protocol of a library does not say
+    findings = Findings(pack, _Lenient(whole, broken=broken), broken, told)
+    for each in CHECKS:
+        each(findings)
+    check_sources(findings, [*([folder] if folder else []), library().root])
+    return in_order(findings.found)
+
+
+@dataclass
+class _Lenient(Library):
+    """A library in which a broken document gives as much as can be read of it."""
+
+    broken: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+
+    def _get(self, kind: str, name: str, build: Callable[[Any], Built]) -> Built | None:
+        try:
+            return super()._get(kind, name, build)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            if (kind, name) not in self.broken:
+                raise
+            return None

@@ -1,0 +1,367 @@
+"""Checks decisions: inputs, outputs and rows, whether two rows could answer at once, whether each can be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from . import definitions as d
+from .check_cells import check_cells
+from .check_constants import Regions, all_covered, witness
+from .check_findings import Findings, mark, mark_key
+from .check_records import check_dates
+from .definitions import Element
+from .errors import Place
+from .expression_types import ORDERED, UNKNOWN, accepts, check
+from .expressions import ExpressionError, Node, parse, parse_template, paths
+from .library import Library
+from .model import DATE, TEXT, Type
+from .scopes import Inner, Names
+from .source import did_you_mean
+
+NOWHERE = d.Record("", "", (), (), None, None, None, None, (), {}, {}, Place("", 0, 0))
+
+
+def check_decisions(f: Findings) -> None:
+    for e in f.elements("decision"):
+        decision = f.library.decision(e.source.name)
+        of = f.record(e.at("of")) if e.has("of") else NOWHERE
+        if decision is not None and of is not None:
+            _check_decision(f, e, decision, of)
+
+
+def _check_decision(f: Findings, e: Element, decision: d.Decision, of: d.Record) -> None:
+    asking = asking_names(f.library, decision, of)
+    _check_inputs(f, e, decision, asking)
+    answering = answering_names(f.library, decision, of)
+    f.fields(e, "outputs")
+    _check_for_each(f, e, decision, asking)
+    _check_search(f, e, decision, answering)
+    if decision.hit == "collect":
+        _check_order(f, e, decision)
+    if e.has("dated_by"):
+        f.expression(e.at("dated_by"), answering, DATE.or_none())
+    _check_otherwise(f, e, decision, answering)
+    if isinstance(e.at("rows").value, dict):
+        _check_rows_of(f, e.at("rows"), e, decision, answering)
+    else:
+        _check_rows(f, e, decision, answering)
+
+
+# --- what a decision sees ---
+
+
+def asking_names(library: Library, decision: d.Decision, of: d.Record) -> Names:
+    """The scope of a decision's inputs: the record asked about, and what is given by whoever asks."""
+    further = {n: i.type for n, i in decision.input_types.items() if decision.inputs[n].text == n}
+    ledger = library.manifest.ledger
+    if ledger and ledger.account == decision.name:
+        further["account_key"] = TEXT
+    return Names(library, of, further=further)
+
+
+def answering_names(library: Library, decision: d.Decision, of: d.Record) -> Names:
+    """The scope of a decision's rows and messages: its inputs, and the record asked about."""
+    return Names(library, of, further=input_types(library, decision, of))
+
+
+def input_types(library: Library, decision: d.Decision, of: d.Record) -> dict[str, Type]:
+    asking = asking_names(library, decision, of)
+    found: dict[str, Type] = {}
+    for name, text in decision.inputs.items():
+        declared = decision.input_types.get(name)
+        found[name] = declared.type if declared else _type_of(text.text, asking)
+    return found
+
+
+def _type_of(text: str, names: Names) -> Type:
+    try:
+        type_, errors = check(parse(text), names)
+    except ExpressionError:
+        return UNKNOWN
+    return UNKNOWN if errors else type_
+
+
+def _check_inputs(f: Findings, e: Element, decision: d.Decision, asking: Names) -> None:
+    for name, inner in e.pairs("inputs"):
+        declared = decision.input_types.get(name)
+        if declared is None:
+            f.expression(inner, asking)
+            continue
+        f.declared(inner, declared.type)
+        if inner.has("is"):
+            f.expression(inner.at("is"), asking, declared.type)
+
+
+def _check_for_each(f: Findings, e: Element, decision: d.Decision, asking: Names) -> None:
+    if not e.has("for_each"):
+        return
+    f.path_to(e.at("for_each"), asking, "a list", "list")
+    keep = e.at("keep")
+    output = e.word("keep").rpartition(" ")[2]
+    if output and output not in decision.outputs:
+        f.unknown("output", output, mark(keep), decision.outputs)
+    elif output and decision.outputs[output].type.kind != "choice":
+        f.say("R202", f"`{output}` has no order of permission", mark(keep), "an ordered `one_of` has")
+
+
+def _check_order(f: Findings, e: Element, decision: d.Decision) -> None:
+    order = e.at("order")
+    if not e.has("order"):
+        f.say("R406", "what is collected needs an `order`", mark(e.at("hit")), "name the output that orders the rows")
+    elif decision.order not in decision.outputs:
+        f.unknown("output", str(decision.order), mark(order), decision.outputs)
+    elif decision.outputs[order.value].type.kind not in ORDERED:
+        f.say("R202", f"`{decision.order}` has no order", mark(order))
+
+
+# --- key sets ---
+
+
+def key_orders(e: Element) -> Iterator[Element]:
+    """The lists of key sets that a search offers."""
+    if isinstance(e.at("search").value, dict):
+        yield from (order for name, order in e.pairs("search") if name != "chosen_by")
+    elif e.has("search"):
+        yield e.at("search")
+
+
+def _check_search(f: Findings, e: Element, decision: d.Decision, answering: Names) -> None:
+    for order in key_orders(e):
+        seen: list[frozenset[str]] = []
+        for index, keys in enumerate(order.value if isinstance(order.value, list) else ()):
+            for at, key in enumerate(keys):
+                if key not in decision.inputs:
+                    f.unknown("input", str(key), mark(order.at(index).at(at)), decision.inputs)
+            if frozenset(keys) in seen:
+                f.say("R402", "this key set stands before already", mark(order.at(index)))
+            seen.append(frozenset(keys))
+    if isinstance(e.at("search").value, dict):
+        _check_chosen(f, e.at("search"), decision, answering)
+
+
+def _check_chosen(f: Findings, e: Element, decision: d.Decision, answering: Names) -> None:
+    chosen, name = e.at("chosen_by"), e.word("chosen_by")
+    if name not in decision.inputs:
+        f.unknown("input", name, mark(chosen), decision.inputs)
+        return
+    type_ = answering.type_of((name,))
+    if type_ is None or type_.kind == "unknown":
+        return
+    orders = [key for key in e.value if key != "chosen_by"]
+    check_choices(f, chosen, type_, {key: e.at(key) for key in orders}, "order")
+
+
+def check_choices(f: Findings, e: Element, type_: Type, offered: dict[str, Element], what: str) -> None:
+    """What is chosen by a value: there is one for each choice, and none for anything else."""
+    if type_.kind != "choice":
+        f.say("R202", f"`{e.value}` is {type_}, not a choice", mark(e))
+        return
+    for name, inner in offered.items():
+        if name not in type_.choices:
+            f.unknown(what, name, mark_key(inner), type_.choices)
+    missing = [f"`{choice}`" for choice in type_.choices if choice not in offered]
+    if missing:
+        f.say("R208", f"there is no {what} for {' and '.join(missing)}", mark(e))
+
+
+# --- answers ---
+
+
+def _check_otherwise(f: Findings, e: Element, decision: d.Decision, answering: Names) -> None:
+    otherwise = e.at("otherwise")
+    if otherwise.has("error"):
+        f.message(otherwise.at("error"), answering)
+    elif e.has("otherwise"):
+        _check_answer(f, otherwise, decision)
+
+
+def _check_answer(f: Findings, e: Element, decision: d.Decision) -> None:
+    given = f.constants(e, decision.outputs, f"`{decision.name}`", none=True)
+    missing = [f"`{n}`" for n, output in decision.outputs.items() if output.needed and n not in given]
+    if missing:
+        f.say("R404", f"the answer lacks {' and '.join(missing)}", mark(e))
+
+
+# --- rows of records ---
+
+
+def _check_rows_of(f: Findings, rows: Element, e: Element, decision: d.Decision, answering: Names) -> None:
+    record = f.record(rows.at("of"))
+    if record is None:
+        return
+    where = rows.at("where")
+    if rows.has("where"):
+        f.condition(where, Inner(Names(f.library, record), answering))
+    for name, output in decision.outputs.items():
+        _check_column(f, rows.at("of"), record, name, output.type, e.at("outputs").at(name))
+    keys = {key for order in key_orders(e) for keys in order.value for key in keys}
+    used = _used_names(e)
+    for name, type_ in answering.further.items():
+        if name in record.fields:
+            _check_condition(f, rows.at("of"), record.fields[name], type_, record)
+        elif name in keys:
+            f.unknown("field", f"{name}` of record `{record.name}", mark(rows.at("of")), ())
+        elif name not in used:
+            inner = e.at("inputs").at(name)
+            f.say("R201", f"the input `{name}` is no field of record `{record.name}`", mark_key(inner),
+                  _near(name, record))  # fmt: skip
+    for name in ("from", "until"):
+        if name in record.fields and record.fields[name].type.kind != "date":
+            f.say("R202", f"`{name}` of `{record.name}` is not a date", mark(rows.at("of")))
+
+
+def _near(name: str, record: d.Record) -> str:
+    return did_you_mean(name, record.fields)
+
+
+def _used_names(e: Element) -> set[str]:
+    """Inputs that a decision uses otherwise than as a column: in its messages, to choose an order, in `where`."""
+    used = {e.at("search").word("chosen_by")} if isinstance(e.at("search").value, dict) else set()
+    for inner, read in ((e.at("otherwise").at("error"), parse_template), (e.at("rows").at("where"), _parsed)):
+        try:
+            parts = read(inner.value) if isinstance(inner.value, str) else ()
+        except ExpressionError:
+            continue
+        used |= {path.parts[0] for part in parts if not isinstance(part, str) for path in paths(part)}
+    return used
+
+
+def _parsed(text: str) -> tuple[str | Node, ...]:
+    return (parse(text),)
+
+
+def _check_column(f: Findings, e: Element, record: d.Record, name: str, wanted: Type, output: Element) -> None:
+    column = record.fields.get(name)
+    if column is None:
+        f.say(
+            "R201", f"the output `{name}` is no field of record `{record.name}`", mark_key(output), _near(name, record)
+        )
+    elif not accepts(wanted, column.type):
+        f.say("R202", f"`{name}` of `{record.name}` is {column.type}, not {wanted}", mark_key(output))
+
+
+def _check_condition(f: Findings, e: Element, column: d.Field, type_: Type, record: d.Record) -> None:
+    if type_.kind != "unknown" and not accepts(column.type.or_none(), type_):
+        f.say(
+            "R202",
+            f"`{column.name}` of `{record.name}` is {column.type.given()}; the input is {type_.given()}",
+            mark(e),
+        )
+
+
+# --- rows in place ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row with what is needed to compare it with others."""
+
+    e: Element
+    row: d.Row
+    regions: Regions
+    is_whole: bool
+
+    @property
+    def days(self) -> tuple[str, str]:
+        return self.row.since or "", self.row.until or "9999"
+
+
+def _check_rows(f: Findings, e: Element, decision: d.Decision, answering: Names) -> None:
+    rows = [_check_row(f, r, row, decision, answering) for r, row in zip(e.items("rows"), decision.rows, strict=True)]
+    names: set[str] = set()
+    for row in rows:
+        if row.e.has("name") and row.row.name in names:
+            f.say("R209", f"two rows are named `{row.row.name}`", mark(row.e.at("name")))
+        names.add(row.row.name)
+    match decision.hit:
+        case "unique":
+            _report_overlaps(f, rows, "both answer")
+        case "first":
+            _report_covered(f, rows)
+        case "most_specific":
+            _check_key_sets(f, e, rows)
+
+
+def _check_row(f: Findings, e: Element, row: d.Row, decision: d.Decision, answering: Names) -> _Row:
+    check_dates(f, e)
+    regions = check_cells(f, e, _InputsOnly(answering))
+    _check_answer(f, e.at("then"), decision)
+    return _Row(e, row, regions, len(regions) == len(row.cells))
+
+
+class _InputsOnly(Names):
+    """What the cells of a row may name: the columns of the table."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__(names.library, NOWHERE, further=names.further)
+
+    def type_of(self, path: tuple[str, ...]) -> Type | None:
+        return self.further.get(path[0]) if len(path) == 1 else None
+
+    def names(self, path: tuple[str, ...]) -> list[str]:
+        return [] if path else list(self.further)
+
+
+def _check_key_sets(f: Findings, e: Element, rows: list[_Row]) -> None:
+    """A row belongs to the key set whose inputs it fills; inputs in no key set are ordinary conditions."""
+    sets = {frozenset(map(str, keys)) for order in key_orders(e) for keys in order.value}
+    keys = frozenset().union(*sets)
+    groups: dict[frozenset[str], list[_Row]] = {}
+    for row in rows:
+        filled = frozenset(cell.path[0] for cell in row.row.cells) & keys
+        if filled in sets:
+            groups.setdefault(filled, []).append(row)
+        else:
+            said = (
+                f"no key set is made of {_listed(filled)}" if filled else "no key set is empty, but this row is for all"
+            )
+            f.say("R403", said, mark_key(row.e.at("when")) if row.e.has("when") else mark(row.e), "name it in `search`")
+    for group in groups.values():
+        _report_overlaps(f, group, "both answer for one key set")
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _report_overlaps(f: Findings, rows: list[_Row], what: str) -> None:
+    for earlier, later in _candidates([row for row in rows if row.is_whole]):
+        days = (max(earlier.days[0], later.days[0]), min(earlier.days[1], later.days[1]))
+        found = witness(earlier.regions, later.regions) if days[0] <= days[1] else None
+        if found is not None:
+            when = f" on {days[0]}" if days[0] else ""
+            said = f"rows `{earlier.row.name}` and `{later.row.name}` {what}: {found or 'always'}{when}"
+            f.say("R401", said, mark(later.e))
+
+
+def _candidates(rows: list[_Row]) -> Iterator[tuple[_Row, _Row]]:
+    """The pairs of rows that might meet: rows that ask different values of one column are never compared."""
+    counts: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        for path, region in row.regions.items():
+            counts[path] = counts.get(path, 0) + (region.values is not None)
+    column = max(counts, key=lambda path: counts[path], default=())
+    groups: dict[object, list[int]] = {}
+    for index, row in enumerate(rows):
+        known = row.regions.get(column)
+        for value in known.values if known and known.values is not None else (None,):
+            groups.setdefault(value, []).append(index)
+    everywhere = groups.pop(None, [])
+    pairs = {(i, j) for group in groups.values() for i in group for j in (*group, *everywhere) if i != j}
+    pairs |= {(i, j) for i in everywhere for j in everywhere if i != j}
+    yield from ((rows[i], rows[j]) for i, j in sorted({(min(pair), max(pair)) for pair in pairs}))
+
+
+def _report_covered(f: Findings, rows: list[_Row]) -> None:
+    """Rows that an earlier one leaves nothing to."""
+    for index, row in enumerate(rows):
+        before = (r for r in rows[:index] if r.is_whole and _covers(r, row))
+        if row.is_whole and (earlier := next(before, None)):
+            said = f"row `{row.row.name}` is never reached: row `{earlier.row.name}` comes first and covers it"
+            f.say("R402", said, mark(row.e))
+
+
+def _covers(earlier: _Row, later: _Row) -> bool:
+    (first, last), (from_, until) = earlier.days, later.days
+    return first <= from_ and until <= last and all_covered(earlier.regions, later.regions)

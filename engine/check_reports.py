@@ -1,0 +1,134 @@
+"""Checks what is run over many records: processes and statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import definitions as d
+from .check_decisions import NOWHERE
+from .check_findings import Findings, mark, mark_key
+from .check_steps import check_taken
+from .definitions import Element
+from .expression_types import UNKNOWN
+from .library import Library
+from .model import Type
+from .scopes import Inner, Names, measure_type
+
+
+class Taken(Names):
+    """The values that a process or statement takes; `this` is the process or statement."""
+
+    def __init__(self, library: Library, takes: Mapping[str, d.Field]) -> None:
+        super().__init__(library, NOWHERE, taken=takes)
+
+    def type_of(self, path: tuple[str, ...]) -> Type | None:
+        if path[0] == "this" and len(path) > 1:
+            return super().type_of(path[1:]) if path[1] in self.taken else None
+        return None if path == ("this",) else super().type_of(path)
+
+    def names(self, path: tuple[str, ...]) -> list[str]:
+        return list(self.taken) if path in ((), ("this",)) else super().names(path)
+
+
+def takes_of(f: Findings, e: Element) -> dict[str, d.Field]:
+    f.fields(e, "takes")
+    return {name: d.build_field(name, inner) for name, inner in e.pairs("takes")}
+
+
+# --- processes ---
+
+
+def check_processes(f: Findings) -> None:
+    for e in f.elements("process"):
+        takes = takes_of(f, e)
+        select = e.at("select")
+        record = f.record(select.at("of"))
+        if record is None:
+            continue
+        if select.has("where"):
+            f.condition(select.at("where"), Inner(Names(f.library, record), Taken(f.library, takes)))
+        _check_order(f, select, record)
+        transitions = f.event(e.at("fire"), record)
+        if transitions:
+            check_taken(f, e, record, transitions, Names(f.library, record, taken=takes))
+
+
+def _check_order(f: Findings, e: Element, record: d.Record) -> None:
+    for name in e.items("order"):
+        f.path(name, Names(f.library, record))
+
+
+# --- statements ---
+
+
+def check_statements(f: Findings) -> None:
+    for e in f.elements("statement"):
+        taken = Taken(f.library, takes_of(f, e))
+        for part in (e.at("each"), e.at("for_each")):
+            _check_rows(f, part, taken)
+        figures = _figures(f, e, taken)
+        f.circles({name: [inner] for name, inner in _formulas(e).items()}, figures)
+        for figure in e.items("figures"):
+            _check_figure(f, figure, e, taken, figures)
+        if e.has("check"):
+            f.condition(e.at("check"), figures)
+
+
+def _check_rows(f: Findings, e: Element, taken: Taken) -> None:
+    for day in e.items("month"):
+        f.path_to(day, taken, "a date", "date")
+    record = f.record(e.at("of"))
+    if record is not None:
+        if e.has("where"):
+            f.condition(e.at("where"), Inner(Names(f.library, record), taken))
+        _check_order(f, e, record)
+
+
+def _formulas(e: Element) -> dict[str, Element]:
+    return {x.word("name"): x.at("formula") for x in e.items("figures") if x.has("formula")}
+
+
+def _figures(f: Findings, e: Element, taken: Taken) -> Names:
+    """The scope of formulas: the figures, each with its type, and what the statement takes."""
+    types: dict[str, Type] = {}
+    for figure in e.items("figures"):
+        measure = f.library.measure(figure.word("measure"))
+        of = f.library.record(measure.of) if measure else None
+        if figure.word("name") in types:
+            f.say("R209", f"two figures are named `{figure.word('name')}`", mark(figure.at("name")))
+        types[figure.word("name")] = measure_type(f.library, measure, of) if measure and of else UNKNOWN
+    lets = {name: d.Text(str(inner.value), inner.place) for name, inner in _formulas(e).items()}
+    return Names(f.library, NOWHERE, taken=taken.taken, lets=lets, further=types)
+
+
+def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, figures: Names) -> None:
+    if e.has("formula"):
+        f.expression(e.at("formula"), figures)
+        return
+    measure = f.library.measure(e.word("measure"))
+    if measure is None:
+        if not f.pack.find("measure", e.word("measure")):
+            f.unknown("measure", e.word("measure"), mark(e.at("measure")), f.names_of("measure"))
+        return
+    by_column = statement.at("each").has("month")
+    for key in ("over", "at"):
+        if e.has(key):
+            _check_days(f, e.at(key), taken, by_column)
+    if (e.has("over") or e.has("at")) and measure.dated_by is None:
+        said = f"the measure `{measure.name}` has no date"
+        f.say("R208", said, mark_key(e.at("over" if e.has("over") else "at")), "say `dated_by` in the measure")
+
+
+def _check_days(f: Findings, e: Element, taken: Taken, by_column: bool) -> None:
+    if e.value == "column":
+        if not by_column:
+            f.say("R208", "there are no months here", mark(e), "say `each: {month: [from, until]}`")
+        return
+    for day in _days(e):
+        f.path_to(day, taken, "a date", "date")
+
+
+def _days(e: Element) -> list[Element]:
+    if isinstance(e.value, list):
+        return [e.at(index) for index in range(len(e.value))]
+    return [Element(e.source, e.path, str(e.value).removeprefix("before "))]

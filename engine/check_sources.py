@@ -1,0 +1,65 @@
+"""Checks that every `source` that names a section of a text leads to one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from .check_findings import Findings, mark
+from .definitions import Element
+from .source import did_you_mean
+
+_SECTION = re.compile(r"(?P<file>[^#\s]+\.md)#(?P<section>\S*)")
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
+_NOT_IN_A_SLUG = re.compile(r"[^\w\- ]")
+
+
+def check_sources(f: Findings, folders: Iterable[Path]) -> None:
+    """Look the sections up; the files are named from one of the folders."""
+    places = tuple(folders)
+    for document in f.pack.documents:
+        source: Any = document
+        for e in _sources(Element(source, (), document.body)):
+            found = _SECTION.fullmatch(str(e.value))
+            if found:
+                _check(f, e, found["file"], found["section"], _sections(places, found["file"]))
+
+
+def _sources(e: Element) -> Iterator[Element]:
+    if isinstance(e.value, Mapping):
+        for key in e.value:
+            if key == "source" and isinstance(e.value[key], str):
+                yield e.at(key)
+            else:
+                yield from _sources(e.at(key))
+    elif isinstance(e.value, list):
+        for index in range(len(e.value)):
+            yield from _sources(e.at(index))
+
+
+def _check(f: Findings, e: Element, file: str, section: str, sections: frozenset[str] | None) -> None:
+    if sections is None:
+        f.say("R506", f"there is no file `{file}`", mark(e))
+    elif section not in sections:
+        hint = did_you_mean(section, sections)
+        f.say("R506", f"`{file}` has no section `{section}`", mark(e), hint)
+
+
+@lru_cache(maxsize=64)
+def _sections(folders: tuple[Path, ...], file: str) -> frozenset[str] | None:
+    path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    return None if path is None else frozenset(slugs(path.read_text(encoding="utf-8")))
+
+
+def slugs(text: str) -> list[str]:
+    """The names under which the headings of a Markdown text are linked; a repeated one is numbered."""
+    found: list[str] = []
+    counts: dict[str, int] = {}
+    for heading in _HEADING.findall(text):
+        slug = _NOT_IN_A_SLUG.sub("", heading.lower()).replace(" ", "-")
+        found.append(f"{slug}-{counts[slug]}" if slug in counts else slug)
+        counts[slug] = counts.get(slug, 0) + 1
+    return found

@@ -1,0 +1,88 @@
+"""What a store must become for a pack: shown first as statements, then applied. It adds; it never drops data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Column, MetaData, Table, inspect
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from .errors import InvalidInput
+from .store import Session
+from .tables import APPEND_ONLY, protections
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The statements that bring a store up to its tables, and what they are in words."""
+
+    words: tuple[str, ...]
+    statements: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.statements)
+
+    def apply(self, session: Session) -> None:
+        for statement in self.statements:
+            session.connection.exec_driver_sql(statement.replace("%", "%%") if not session.is_sqlite else statement)
+
+
+def plan(session: Session, metadata: MetaData) -> Migration:
+    """Compare the store with the tables wanted; raises InvalidInput for a column whose type is no longer the same."""
+    inspector = inspect(session.connection)
+    there = set(inspector.get_table_names())
+    dialect = session.connection.dialect
+    words: list[str] = []
+    statements: list[str] = []
+    for table in metadata.tables.values():
+        steps = _changed(inspector, table, dialect) if table.name in there else _new(session, table, dialect)
+        for word, made in steps:
+            words.append(word)
+            statements += made
+    return Migration(tuple(words), tuple(statements))
+
+
+def _new(session: Session, table: Table, dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
+    made = [str(CreateTable(table).compile(dialect=dialect)).strip()]
+    made += [str(CreateIndex(index).compile(dialect=dialect)) for index in _sorted(table)]
+    if not session.is_sqlite:
+        made.append(f'CREATE SEQUENCE IF NOT EXISTS "charter_ids_{table.name}" INCREMENT BY 1000')
+    if table.name in APPEND_ONLY:
+        made += protections(session.store.dialect)(table.name)
+    yield f"new table {table.name}", made
+
+
+def _changed(inspector: Inspector, table: Table, dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
+    columns = {c["name"]: c for c in inspector.get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in columns:
+            yield f"new column {table.name}.{column.name}", [_add_column(table, column, dialect)]
+        elif _kind(column.type.compile(dialect)) != _kind(columns[column.name]["type"].compile(dialect)):
+            was = columns[column.name]["type"]
+            raise InvalidInput(
+                f"{table.name}.{column.name} is kept as {was} and would become {column.type}: a field does not change its "
+                "type; give the new one another name."
+            )
+    indexes = {i["name"] for i in inspector.get_indexes(table.name)}
+    for index in _sorted(table):
+        if index.name not in indexes:
+            yield f"new index {index.name}", [str(CreateIndex(index).compile(dialect=dialect))]
+
+
+def _add_column(table: Table, column: Column[object], dialect: Dialect) -> str:
+    """A new column is empty in the rows there are, whatever it must be in new ones."""
+    quote = dialect.identifier_preparer.quote
+    reference = next((f' REFERENCES "{k.column.table.name}" (id) DEFERRABLE INITIALLY DEFERRED' for k in column.foreign_keys), "")
+    return f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {column.type.compile(dialect)}{reference}"
+
+
+def _sorted(table: Table) -> list:  # type: ignore[type-arg]
+    return sorted(table.indexes, key=lambda i: str(i.name))
+
+
+def _kind(said: str) -> str:
+    """Column types that are the same under another name."""
+    return {"INTEGER": "BIGINT", "VARCHAR": "TEXT"}.get(said.split("(")[0].upper(), said.split("(")[0].upper())

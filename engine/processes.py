@@ -1,0 +1,97 @@
+"""Runs a declared process: selects records and fires an event on them, chunk by chunk. Run again, it finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import definitions as d
+from .batch import Batch, Rules, pieces
+from .errors import UsageFault
+from .execution import Request, Root
+from .expression_sql import sql_expression
+from .expressions import Node, parse
+from .facts import Facts
+from .gathering import Gatherer
+from .mappings import KeyText, Value, convert
+from .model import SCALES
+from .money import to_kept
+from .queries import Joined
+from .store import Session
+
+
+def takes_of(fields: Mapping[str, d.Field], given: Mapping[str, str], what: str) -> dict[str, Value]:
+    """Turn `KEY=VALUE` texts into what a process or statement takes; raises UsageFault saying all that is wrong."""
+    problems = [f"{what} does not take {n}; it takes: {', '.join(fields) or 'nothing'}." for n in given if n not in fields]
+    values: dict[str, Value] = {}
+    for name, f in fields.items():
+        if name in given:
+            try:
+                values[name] = convert(given[name], f)
+            except ValueError as wrong:
+                problems.append(f"{name}: {wrong}")
+        elif f.needed:
+            problems.append(f"{what} needs {name}: {f.doc or f.type}")
+        else:
+            values[name] = convert(f.default, f) if f.default is not None else None
+    if problems:
+        raise UsageFault("\n".join(problems))
+    return values
+
+
+def with_ids(rules: Rules, session: Session, fields: Mapping[str, d.Field], values: Mapping[str, Value]) -> dict[str, Any]:
+    """The same with records by their numbers; raises UsageFault for a record that is not there."""
+    gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
+    found: dict[str, Any] = dict(values)
+    for name, value in values.items():
+        if isinstance(value, KeyText):
+            found[name] = gatherer.id_of(fields[name].type.of, str(value))
+            if found[name] is None:
+                raise UsageFault(f"There is no {fields[name].type.of} `{value}`.")
+    return found
+
+
+def bound(joined: Joined, fields: Mapping[str, d.Field], values: Mapping[str, Any]) -> Joined:
+    """Let a filter use what was given by name."""
+    for name, f in fields.items():
+        value = values.get(name)
+        kept = to_kept(value, f.type.kind) if SCALES.get(f.type.kind) and value is not None else value
+        joined.bind(name, kept, f.type)
+    return joined
+
+
+def selected(session: Session, joined: Joined, where: Node | None, order: tuple[str, ...]) -> list[int]:
+    """The ids of the records that meet a condition, in order."""
+    condition = sql_expression(where, joined) if where is not None else None
+    by = [joined.column(d.dotted(name))[0] for name in order] or [joined.column(("id",))[0]]
+    statement = joined.select([("id",)])
+    if condition is not None:
+        statement = statement.where(condition)
+    return [row[0] for row in session.rows(statement.order_by(*by, joined.base.c.id))]
+
+
+def requests(rules: Rules, session: Session, process: d.Process, values: Mapping[str, Value]) -> list[Request]:
+    """What a process would fire now."""
+    given = with_ids(rules, session, process.takes, values)
+    record = rules.library.record(process.of)
+    assert record is not None
+    joined = bound(Joined(rules.library, rules.metadata, record), process.takes, given)
+    ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order)
+    handed = {n: given[t.text] for n, t in process.values.items() if t.text in given}
+    return [Request(process.of, process.event, i, handed) for i in ids]
+
+
+def run(batch: Batch, process: d.Process, values: Mapping[str, Value]) -> Iterator[tuple[list[Root], int]]:
+    """Run it; after each chunk its roots and how many records were selected in all."""
+    with batch.store.transaction() as session:
+        wanted = requests(batch.rules, session, process, values)
+    if not wanted:
+        yield [], 0
+    for roots in batch.in_chunks(wanted, process.chunk, process.stops):
+        yield roots, len(wanted)
+
+
+def run_within(batch: Batch, session: Session, process: d.Process, values: Mapping[str, Value]) -> list[Root]:
+    """Run it inside an open transaction."""
+    wanted = requests(batch.rules, session, process, values)
+    return [root for piece in pieces(wanted, process.chunk) for root in batch.piece(session, piece)]

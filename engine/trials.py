@@ -1,0 +1,253 @@
+"""Runs the tests that a pack declares: given records, an event, then what must have come of it. Nothing is kept.
+
+Every test runs in a transaction of a store in memory that is taken back afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+
+from . import catalog
+from . import definitions as d
+from .application import Charter, actor_in, refusals, rules_of
+from .batch import Batch, Clock, Rules
+from .definitions import Element
+from .errors import CharterFault, Place
+from .execution import Actor, Request, Root
+from .expression_types import check
+from .expressions import parse
+from .facts import Facts, plain
+from .gathering import Gatherer
+from .mappings import convert
+from .money import from_kept, shown
+from .processes import run_within, selected, takes_of
+from .queries import Joined
+from .scopes import Names
+from .store import Session, Store
+from .tables import ENTRY, LOG, VOUCHER
+
+SCENE = Actor(None, "test", "test", frozenset(), unbound=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A test's name and place, and everything that was not as it should be."""
+
+    name: str
+    doc: str
+    place: Place
+    failures: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.failures
+
+
+class Failed(Exception):
+    """A step of a test did what it should not."""
+
+
+def run_tests(pack: catalog.Pack, only: str = "") -> Iterator[Verdict]:
+    """Run every test of a pack that has a `when`; `only` picks those whose name contains it."""
+    store = Store("sqlite://")
+    charter = Charter(store, "test", Clock("2000-01-01T00:00:00.000000Z"))
+    charter.init(pack, "administrator", demonstration=True)
+    rules = rules_of(pack)
+    for document in pack.all("test"):
+        if "when" in document.body and only in document.name:
+            yield _one(store, rules, pack, document)
+    store.close()
+
+
+class _TakenBack(Exception):
+    """Ends a test's transaction without writing it."""
+
+
+def _one(store: Store, rules: Rules, pack: catalog.Pack, document: catalog.Document) -> Verdict:
+    failures: list[str] = []
+    trial = Trial(store, rules, pack, document)
+    try:
+        with store.transaction() as session:
+            failures = trial.run(session)
+            raise _TakenBack
+    except _TakenBack:
+        pass
+    except (Failed, CharterFault) as failed:
+        failures = [str(failed)]
+    return Verdict(document.name, str(document.body.get("doc", "")), document.place(), tuple(failures))
+
+
+class Trial:
+    """One test under way."""
+
+    def __init__(self, store: Store, rules: Rules, pack: catalog.Pack, document: catalog.Document) -> None:
+        self.store, self.rules, self.pack, self.document = store, rules, pack, document
+        self.library = rules.library
+        self.clock = Clock(f"{document.body['today']}T12:00:00.000000Z")
+
+    def run(self, session: Session) -> list[str]:
+        e = Element(self.document, (), self.document.body)
+        self.given(session, e)
+        before = self.last(session)
+        roots = [root for step in e.items("when") for root in self.step(session, step)]
+        return self.compare(session, e.at("then"), roots, before)
+
+    def given(self, session: Session, e: Element) -> None:
+        for step in e.items("given"):
+            if step.has("as_in"):
+                other = self.pack.find("test", step.word("as_in"))
+                if other is None:
+                    raise Failed(f"{step.place}: there is no test `{step.word('as_in')}`.")
+                self.given(session, Element(other, (), other.body))
+                continue
+            refused = [r for r in self.step(session, step) if r.reasons]
+            if refused:
+                raise Failed(f"{step.place}: what is given was refused:\n  " + "\n  ".join(refusals(refused)))
+
+    # --- steps ---
+
+    def step(self, session: Session, step: Element) -> list[Root]:
+        actor = SCENE if not step.has("as") else actor_in(session, self.rules.metadata, step.word("as"), self.clock.today)
+        if actor is None:
+            raise Failed(f"{step.place}: there is no actor `{step.word('as')}`.")
+        batch = Batch(self.rules, self.store, actor, self.clock, one_login=True)
+        if step.has("run"):
+            return self.process(session, batch, step)
+        name = step.word("create") or step.word("record")
+        record = self.library.record(name)
+        if record is None:
+            raise Failed(f"{step.place}: there is no record type `{name}`.")
+        if step.has("create"):
+            event = step.word("event") or self.library.creation_event(record) or ""
+            values = self.values(step, record, event)
+            return batch.piece(session, [Request(name, event, None, values, str(step.place))])
+        values = self.values(step, record, step.word("fire"))
+        ids = self.ids(session, record, step)
+        if not ids:
+            raise Failed(f"{step.place}: no {name} to fire `{step.word('fire')}` on.")
+        return batch.piece(session, [Request(name, step.word("fire"), i, values, str(step.place)) for i in ids])
+
+    def process(self, session: Session, batch: Batch, step: Element) -> list[Root]:
+        process = self.library.process(step.word("run"))
+        if process is None:
+            raise Failed(f"{step.place}: there is no process `{step.word('run')}`.")
+        given = {n: t.text for n, t in step.texts("with").items()}
+        return run_within(batch, session, process, takes_of(process.takes, given, process.name))
+
+    def values(self, step: Element, record: d.Record, event: str) -> dict[str, Any]:
+        fields = {n: f for _, t in self.library.transitions(record, event) for n, f in self.library.taken(record, t).items()}
+        values = {}
+        for name, text in step.texts("with").items():
+            if name not in fields:
+                raise Failed(f"{text.place}: `{event}` of {record.name} does not take `{name}`; it takes: {', '.join(fields)}.")
+            try:
+                values[name] = convert(text.text, fields[name])
+            except ValueError as wrong:
+                raise Failed(f"{text.place}: {wrong}") from None
+        return values
+
+    def ids(self, session: Session, record: d.Record, e: Element) -> list[int]:
+        gatherer = Gatherer(self.library, self.rules.metadata, session, Facts(), {})
+        if e.has("key"):
+            found = gatherer.id_of(record.name, e.word("key"))
+            if found is None:
+                raise Failed(f"{e.place}: there is no {record.name} `{e.word('key')}`.")
+            return [found]
+        where = self.condition(record, e) if e.has("where") else None
+        return selected(session, Joined(self.library, self.rules.metadata, record), where, ())
+
+    def condition(self, record: d.Record, e: Element) -> Any:
+        node = parse(e.word("where"))
+        _, errors = check(node, Names(self.library, record))
+        if errors:
+            raise Failed(f"{e.at('where').place}: {errors[0]}")
+        return node
+
+    # --- what must have come of it ---
+
+    def last(self, session: Session) -> int:
+        log = self.rules.metadata.tables[LOG]
+        return int(session.connection.execute(select(func.max(log.c.id))).scalar() or 0)
+
+    def compare(self, session: Session, then: Element, roots: list[Root], before: int) -> list[str]:
+        refused = [r for r in roots if r.reasons]
+        if then.has("refusal"):
+            wanted = then.word("refusal")
+            said = list(refusals(refused))
+            if any(wanted in s for s in said):
+                return []
+            return [f"{then.at('refusal').place}: expected to be refused with `{wanted}`; " + ("; ".join(said) or "nothing was refused")]
+        failures = [f"refused: {said}" for said in refusals(refused)]
+        for e in then.items("records"):
+            failures += self.compare_records(session, e)
+        if then.has("vouchers"):
+            failures += self.compare_vouchers(session, then, before)
+        return failures
+
+    def compare_records(self, session: Session, e: Element) -> Iterator[str]:
+        record = self.library.record(e.word("record"))
+        if record is None:
+            yield f"{e.place}: there is no record type `{e.word('record')}`."
+            return
+        ids = self.ids(session, record, e)
+        if e.has("count") and len(ids) != int(e.word("count")):
+            yield f"{e.place}: expected {e.word('count')} {record.name}, found {len(ids)}."
+        if e.has("fields") and not ids:
+            yield f"{e.place}: found no such {record.name}."
+        for id_ in ids if e.has("fields") else ():
+            yield from self.compare_fields(session, record, id_, e)
+
+    def compare_fields(self, session: Session, record: d.Record, id_: int, e: Element) -> Iterator[str]:
+        gatherer = Gatherer(self.library, self.rules.metadata, session, Facts(), {})
+        for name, text in e.texts("fields").items():
+            path = d.dotted(name)
+            type_ = Names(self.library, record).type_of(path)
+            if type_ is None:
+                yield f"{text.place}: a {record.name} has no `{name}`."
+                continue
+            found = gatherer.values(record.name, (path,), [id_])[id_][0]
+            if type_.kind == "ref" and found is not None:
+                target = self.library.record(type_.of)
+                assert target is not None
+                parts = gatherer.values(type_.of, tuple(self.library.key_paths(target)), [found])[found][:-1]
+                found = "/".join(str(p) for p in parts)
+            wanted: Any = None if text.text == "none" else convert(text.text, d.Field(name, type_.given()))
+            if (found if type_.kind != "ref" else found and str(found)) != (wanted if type_.kind != "ref" else wanted and str(wanted)):
+                yield f"{text.place}: {record.name} {id_}: {name} is {plain(found)}, expected {text.text}."
+
+    def compare_vouchers(self, session: Session, then: Element, before: int) -> Iterator[str]:
+        found = self.vouchers(session, before)
+        wanted = list(then.items("vouchers"))
+        if len(found) != len(wanted):
+            yield f"{then.at('vouchers').place}: expected {len(wanted)} vouchers, found {len(found)}."
+        for e, (head, entries) in zip(wanted, found, strict=False):
+            for name in ("series", "date", "currency", "posting"):
+                if e.has(name) and str(head[name]) != e.word(name):
+                    yield f"{e.at(name).place}: {name} is {head[name]}, expected {e.word(name)}."
+            expected = [(x.word("debit") or x.word("credit"), _amount(x)) for x in e.items("entries")]
+            if e.has("entries") and sorted(expected) != sorted(entries):
+                yield f"{e.at('entries').place}: expected {_said(expected)}; found {_said(entries)}."
+
+    def vouchers(self, session: Session, before: int) -> list[tuple[dict[str, Any], list[tuple[str, Decimal]]]]:
+        voucher, entry = self.rules.metadata.tables[VOUCHER], self.rules.metadata.tables[ENTRY]
+        heads = session.rows(select(voucher).where(voucher.c.log > before).order_by(voucher.c.id))
+        found = []
+        for head in heads:
+            rows = session.rows(select(entry.c.account_key, entry.c.amount).where(entry.c.voucher == head.id).order_by(entry.c.line))
+            found.append((dict(head._mapping), [(k, Decimal(from_kept(a, "money"))) for k, a in rows]))
+        return found
+
+
+def _amount(e: Element) -> Decimal:
+    amount = Decimal(e.word("amount", "0"))
+    return amount if e.has("debit") else -amount
+
+
+def _said(entries: list[tuple[str, Decimal]]) -> str:
+    return ", ".join(f"{'debit' if a >= 0 else 'credit'} {k} {shown(abs(a))}" for k, a in sorted(entries)) or "no entries"
+
