@@ -148,12 +148,12 @@ def _pack(chain: list[_Layer], documents: Iterable[Document], files: dict[str, s
         version if isinstance(version, str) else "",
         in_sequence,
         dict(sorted(files.items())),
-        _hash(files),
+        text_hash(files),
         tuple(layer.name for layer in chain),
     )
 
 
-def _hash(files: Mapping[str, str]) -> str:
+def text_hash(files: Mapping[str, str]) -> str:
     """Names and texts are written as JSON, so that nothing can slip from one into the other."""
     return hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .catalog import Pack, library
+from .catalog import Pack
 from .check_data import check_mappings, check_tests
 from .check_decisions import check_decisions
 from .check_findings import Findings
@@ -89,7 +89,7 @@ def check(pack: Pack, folder: Path | None = None) -> list[Diagnostic]:
     findings = Findings(pack, _Lenient(whole, broken=broken), broken, told)
     for each in CHECKS:
         each(findings)
-    check_sources(findings, [*([folder] if folder else []), library().root])
+    check_sources(findings, folder)
     return in_order(findings.found)
 
 

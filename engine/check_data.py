@@ -56,7 +56,7 @@ def _check_key(f: Findings, e: Element, type_: Type) -> None:
         f.say("R202", f"`{e.path[-2]}` is {type_.given()}, not a reference", mark_key(e))
     elif record is not None and len(e.value) != len(f.library.key_paths(record)):
         parts = [".".join(path) for path in f.library.key_paths(record)]
-        f.say("R205", f"the key of `{record.name}` has {len(parts)} parts: {', '.join(parts)}", mark_key(e))
+        f.say("R205", f"the key of `{record.name}` is {', '.join(parts)}", mark_key(e))
 
 
 # --- rule tests ---

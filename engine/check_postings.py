@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from . import definitions as d
 from .check_cells import check_cells
@@ -13,7 +13,7 @@ from .check_workflows import check_requirements
 from .definitions import Element
 from .errors import Place
 from .expression_types import check
-from .expressions import Binary, Constant, Node, Path, Unary, parse
+from .expressions import Binary, Constant, ExpressionError, Node, Path, Unary, parse
 from .model import DATE, TEXT, Type
 from .scopes import Inner, Names, posting_names
 
@@ -85,7 +85,8 @@ def _check_row(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> None:
         is_sound = is_sound and found is not None
         terms += found or []
     difference = _sum(terms)
-    if is_sound and difference:
+    is_proved = inside is names and not _sum(_written_out(difference, names))
+    if is_sound and difference and not is_proved:
         said = f"this row does not balance: debits - credits = {_shown(difference)}"
         f.say("R501", said, mark(e.at("name")) if e.has("name") else mark(e))
 
@@ -134,14 +135,14 @@ def _term(f: Findings, e: Element, part: tuple[Node, int], names: Names | Inner)
     if not isinstance(node, Path):
         f.say("R503", "an amount only adds and subtracts names", where, "name this in a `let`, which rounds it")
     elif type_.kind != "money":
-        f.say("R502", f"`{'.'.join(node.parts)}` is {type_}, which is not rounded money", where, _ROUNDED)
+        f.say("R502", f"`{'.'.join(node.parts)}` is a {type_}, which is not rounded money", where, _ROUNDED)
     elif type_.optional:
         f.say("R203", f"`{'.'.join(node.parts)}` may be none", where, "say in a `let` what holds then")
     else:
         yield ".".join(node.parts), sign
 
 
-_ROUNDED = "money is rounded in a `let`, in `steps`, or where it is set"
+_ROUNDED = "a price times a quantity becomes money where a field of type money is set"
 
 
 def _sum(terms: list[tuple[str, int]]) -> dict[str, int]:
@@ -149,6 +150,34 @@ def _sum(terms: list[tuple[str, int]]) -> dict[str, int]:
     for name, sign in terms:
         total[name] = total.get(name, 0) + sign
     return {name: count for name, count in total.items() if count}
+
+
+def _written_out(terms: Mapping[str, int], names: Names, seen: frozenset[str] = frozenset()) -> list[tuple[str, int]]:
+    """The same sum with each `let` written out that only adds and subtracts rounded money: nothing is rounded anew."""
+    found: list[tuple[str, int]] = []
+    for name, count in terms.items():
+        parts = _addends(names.lets[name].text, names) if name in names.lets and name not in seen else None
+        if parts is None:
+            found.append((name, count))
+        else:
+            inner = _sum([(part, sign * count) for part, sign in parts])
+            found += _written_out(inner, names, seen | {name})
+    return found
+
+
+def _addends(text: str, names: Names) -> list[tuple[str, int]] | None:
+    try:
+        parts = list(_parts(parse(text)))
+    except ExpressionError:
+        return None
+    found = [(".".join(node.parts), sign) for node, sign in parts if isinstance(node, Path)]
+    is_money = len(found) == len(parts) and all(_is_money(name, names) for name, _ in found)
+    return found if is_money else None
+
+
+def _is_money(name: str, names: Names) -> bool:
+    found = names.type_of(d.dotted(name))
+    return found is not None and found.kind == "money"
 
 
 def _shown(difference: dict[str, int]) -> str:

@@ -12,7 +12,7 @@ from .definitions import Element
 from .expression_types import UNKNOWN
 from .library import Library
 from .model import Type
-from .scopes import Inner, Names, measure_type
+from .scopes import GROUP, Inner, Names, measure_type
 
 
 class Taken(Names):
@@ -24,7 +24,7 @@ class Taken(Names):
     def type_of(self, path: tuple[str, ...]) -> Type | None:
         if path[0] == "this" and len(path) > 1:
             return super().type_of(path[1:]) if path[1] in self.taken else None
-        return None if path == ("this",) else super().type_of(path)
+        return GROUP if path == ("this",) else super().type_of(path)
 
     def names(self, path: tuple[str, ...]) -> list[str]:
         return list(self.taken) if path in ((), ("this",)) else super().names(path)

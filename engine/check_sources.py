@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .catalog import library
 from .check_findings import Findings, mark
 from .definitions import Element
 from .source import did_you_mean
@@ -17,10 +18,16 @@ _HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _NOT_IN_A_SLUG = re.compile(r"[^\w\- ]")
 
 
-def check_sources(f: Findings, folders: Iterable[Path]) -> None:
-    """Look the sections up; the files are named from one of the folders."""
-    places = tuple(folders)
+def check_sources(f: Findings, folder: Path | None) -> None:
+    """Look the sections up in files that are named from the pack's folder or, for packs that come with us, from ours.
+
+    Without a folder nothing is said of the sources of other packs.
+    """
+    ours = library()
+    places = (folder, ours.root) if folder else (ours.root,)
     for document in f.pack.documents:
+        if folder is None and document.pack not in ours.folders:
+            continue
         source: Any = document
         for e in _sources(Element(source, (), document.body)):
             found = _SECTION.fullmatch(str(e.value))

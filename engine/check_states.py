@@ -59,7 +59,7 @@ def _check_beginning(f: Findings, e: Element, flow: d.Workflow, record: d.Record
         if not any(t.creates for t in flow.transitions):
             f.say(
                 "R307",
-                f"nothing creates a `{record.name}`",
+                f"nothing creates records of `{record.name}`",
                 mark_key(e.at("transitions")),
                 "one event leads `from: nothing`",
             )
@@ -106,6 +106,8 @@ def _edges(flow: d.Workflow) -> dict[str, list[Edge]]:
 
 def _check_reached(f: Findings, e: Element, flow: d.Workflow) -> None:
     edges = _edges(flow)
+    if (flow.start or NOTHING) not in edges:
+        return  # where it begins is wrong, which is told already
     reached, waiting = set(), [flow.start or NOTHING]
     while waiting:
         state = waiting.pop()

@@ -140,7 +140,7 @@ def _check_fire(f: Findings, e: Element, names: Names) -> None:
     if any(t.creates for t in transitions):
         f.say(
             "R307",
-            f"`{e.word('fire')}` creates a `{record.name}`",
+            f"`{e.word('fire')}` creates records of `{record.name}`",
             mark(e.at("fire")),
             f"write `create: {record.name}`",
         )

@@ -53,7 +53,7 @@ def _check_transition(f: Findings, e: Element, transition: d.Transition, flow: d
     for key in ("require", "warn"):
         check_requirements(f, e, key, names)
     check_steps(f, e, names)
-    if transition.creates:
+    if transition.creates and flow.name in record.workflows[:1]:
         _check_complete(f, e, transition, record)
 
 

@@ -206,7 +206,8 @@ class Compiler:
             lines.append(f"        v[{operation.index}] = {source}")
         space: dict[str, Any] = {"__builtins__": {}, **RUNTIME, **self.constants.names, **self.runtime}
         exec(compile("\n".join(lines), f"<{program.rule}>", "exec"), space)
-        program.segments.append(p.Segment(None, space["compute"], run[-1].index, run[0].late))
+        aliases = tuple(o.index for o in run if isinstance(o, p.Alias))
+        program.segments.append(p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases))
 
     # --- the parts of a transition ---
 
@@ -349,11 +350,11 @@ class Compiler:
         fields = self.library.creation_fields(target, event)
         copied = self.copied(frame, step, fields) if step.copied else {}
         values = self.values(frame, step.values, fields, copied)
-        ids = None
+        ids, place = None, None
         if step.alias:
             alias = self.add(p.Alias, ("alias", step.alias), [], step.place, record=target.name)
-            ids = self.function(f"v[{alias.index}]")
-        return p.Effect("create", when, step.place, target.name, event, values, ids)
+            ids, place = self.function(f"v[{alias.index}]"), alias.index
+        return p.Effect("create", when, step.place, target.name, event, values, ids, alias=place)
 
     def copied(self, frame: Frame, step: d.Step, fields: Mapping[str, d.Field]) -> dict[str, str]:
         assert step.copied is not None

@@ -83,7 +83,9 @@ class Journal:
     def write_stream(self, stream: str, roots: list[tuple[Root, Firing]]) -> None:
         number, last = self.head(stream)
         firings = [(root, f) for root, first in roots for f in in_tree_order(first)]
-        ids = {id(f): self.session.next_id(LOG, self.metadata) for _, f in firings}
+        # Numbered only now, with the head locked: within a stream, and for one record, later rows have higher numbers.
+        numbers = self.session.reserve(LOG, self.metadata, len(firings))
+        ids = {id(f): log_id for (_, f), log_id in zip(firings, numbers, strict=True)}
         vouchers, entries = self.ledger_rows([(ids[id(f)], f) for _, f in firings])
         digests = self.voucher_digests(vouchers, entries)
         rows = []

@@ -49,7 +49,7 @@ def _new(session: Session, table: Table, dialect: Dialect) -> Iterator[tuple[str
     made = [str(CreateTable(table).compile(dialect=dialect)).strip()]
     made += [str(CreateIndex(index).compile(dialect=dialect)) for index in _sorted(table)]
     if not session.is_sqlite:
-        made.append(f'CREATE SEQUENCE IF NOT EXISTS "charter_ids_{table.name}" INCREMENT BY 1000')
+        made.append(f'CREATE SEQUENCE IF NOT EXISTS "charter_ids_{table.name}"')
     if table.name in APPEND_ONLY:
         made += protections(session.store.dialect)(table.name)
     yield f"new table {table.name}", made

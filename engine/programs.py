@@ -165,6 +165,7 @@ class Effect:
     values: Callable[[Values], dict[str, Any]] | None = None
     ids: Callable[[Values], Any] | None = None
     voucher: VoucherCode | None = None
+    alias: int | None = None
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,11 @@ class Program:
 
 @dataclass
 class Segment:
-    """Either one reading or a run of computations compiled into one loop; `upto` is the last index it fills."""
+    """Either one reading or a run of computations compiled into one loop; `upto` is the last index it fills,
+    `aliases` those that number records to be created, in order."""
 
     reading: Operation | None
     compute: Callable[[Sequence[Values], Callable[[str], int]], None] | None
     upto: int
     late: bool = False
+    aliases: tuple[int, ...] = ()

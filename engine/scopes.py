@@ -143,7 +143,11 @@ class Inner:
         return any(name in names for names in (o.taken, o.lets, o.finds, o.uses, o.further))
 
     def names(self, path: Path) -> list[str]:
-        return self.outer.names(path) if path[:1] == ("this",) else self.element.names(path)
+        if path[:1] == ("this",):
+            return self.outer.names(path)
+        o = self.outer
+        outside = [] if path else [*o.taken, *o.lets, *o.finds, *o.uses, *o.further]
+        return self.element.names(path) + outside
 
     def inner(self, path: Path) -> Scope:
         return self.element.inner(path)

@@ -142,6 +142,7 @@ class Session:
         self.store, self.connection = store, connection
         self.is_sqlite = store.dialect == "sqlite"
         self._ids: dict[str, list[int]] = {}
+        self._block: dict[str, int] = {}
 
     def rows(self, statement: Any) -> list[Any]:
         return list(self.connection.execute(statement).all())
@@ -210,15 +211,16 @@ class Session:
             self.connection.execute(table.delete().where(table.c.id.in_(list(ids))))
 
     def next_id(self, name: str, metadata: MetaData) -> int:
-        """A number never given before for that table; fetched in blocks, so numbers may be skipped."""
+        """A number never given before for that table. They are fetched in blocks that grow with the work."""
         block = self._ids.get(name)
         if not block:
-            first = self._reserve(name, metadata)
-            block = self._ids[name] = list(range(first + IDS_AT_ONCE - 1, first - 1, -1))
+            size = self._block.get(name, 1)
+            self._block[name] = min(size * 4, IDS_AT_ONCE)
+            block = self._ids[name] = self.reserve(name, metadata, size)[::-1]
         return block.pop()
 
     def return_ids(self, metadata: MetaData) -> None:
-        """Give back what a small piece of work reserved and did not use, where nobody else can have gone on."""
+        """Give back what was reserved and not used, where nobody else can have gone on meanwhile."""
         if self.is_sqlite:
             counter = metadata.tables[COUNTER]
             for name, block in self._ids.items():
@@ -226,21 +228,20 @@ class Session:
                     self.connection.execute(counter.update().where(counter.c.name == name).values(next=block[-1]))
         self._ids.clear()
 
-    def _reserve(self, name: str, metadata: MetaData) -> int:
+    def reserve(self, name: str, metadata: MetaData, count: int) -> list[int]:
+        """That many new numbers, ascending, and higher than all given before this call."""
         if not self.is_sqlite:
             # A sequence does not make transactions wait for each other; a counter row would.
-            sql = text(f"SELECT nextval('\"charter_ids_{name}\"')")
-            return int(self.connection.execute(sql).scalar_one())
+            sql = text(f"SELECT nextval('\"charter_ids_{name}\"') FROM generate_series(1, {count})")
+            return sorted(int(i) for (i,) in self.connection.execute(sql))
         counter = metadata.tables[COUNTER]
         found = self.connection.execute(counter.select().where(counter.c.name == name)).first()
         first = int(found.next) if found else 1
-        statement = (
-            counter.update().where(counter.c.name == name).values(next=first + IDS_AT_ONCE)
-            if found
-            else counter.insert().values(name=name, next=first + IDS_AT_ONCE)
-        )
-        self.connection.execute(statement)
-        return first
+        if found:
+            self.connection.execute(counter.update().where(counter.c.name == name).values(next=first + count))
+        else:
+            self.connection.execute(counter.insert().values(name=name, next=first + count))
+        return list(range(first, first + count))
 
     def _cursor(self) -> Any:
         return self.connection.connection.cursor()

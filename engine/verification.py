@@ -1,0 +1,286 @@
+"""Proves that a store is what its log says: chains, facts, vouchers, records, protections. Reads only, with flat memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sqlalchemy import inspect, select
+
+from . import catalog
+from . import definitions as d
+from .application import Charter, rules_of
+from .batch import Rules
+from .errors import InvalidInput
+from .facts import digest, plain, written
+from .journal import FIRST_HASH, chained
+from .money import from_kept
+from .reperformance import Reperformance
+from .store import Session, decoder
+from .tables import APPEND_ONLY, ENTRY, FACT, HEAD, LOG, PACK, VOUCHER, columns_of
+
+MOST_SHOWN = 200
+AMOUNT = 6  # the amount's place among an entry's columns
+
+
+@dataclass
+class Verification:
+    """What was looked at and what was found. `notes` are no faults but should be known."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    head: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.problems
+
+    def add(self, problems: Iterable[str], what: str) -> None:
+        """Take problems over, so many at most of one kind that a broken store does not fill the memory."""
+        count = 0
+        for problem in problems:
+            count += 1
+            if count <= MOST_SHOWN:
+                self.problems.append(problem)
+        if count > MOST_SHOWN:
+            self.problems.append(f"… and {count - MOST_SHOWN} more about {what}")
+
+
+def verify(charter: Charter, head: str | None = None, reperform: bool = False) -> Verification:
+    """Look at everything; with `head`, that the log still begins with what that saved head stood for."""
+    found = Verification()
+    rules = charter.rules
+    if charter.is_demonstration:
+        found.notes.append("This store was made for a demonstration: one login acts for everybody.")
+    by_hash: dict[str, Rules] = {rules.hash: rules}
+
+    def rules_at(pack: str) -> Rules:
+        if pack not in by_hash:
+            by_hash[pack] = charter.rules_at(pack)
+        return by_hash[pack]
+
+    with charter.store.transaction() as session:
+        check = _Check(session, rules, found)
+        found.add(check.chains(head), "the chains")
+        found.add(check.facts(), "facts")
+        found.add(check.vouchers(), "vouchers")
+        for record in rules.library.records():
+            found.add(check.records(record), record.name)
+        found.add(check.packs(), "packs")
+        found.add(check.protections(), "protections")
+        if reperform:
+            # A second connection would wait for this one on a store in memory; packs are read first.
+            again = Reperformance(session, rules, _from_session(session, by_hash, rules_at))
+            found.add(again.problems(), "decisions taken again")
+            found.counts["taken again"] = again.checked
+    return found
+
+
+def _from_session(session: Session, by_hash: dict[str, Rules], rules_at: Any) -> Any:
+    """Rules by hash, read through the open transaction."""
+
+    def get(pack: str) -> Rules:
+        if pack not in by_hash:
+            sql = f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}"
+            found = session.connection.exec_driver_sql(sql, (pack,)).first()
+            if found is None:
+                return rules_at(pack)  # type: ignore[no-any-return]
+            by_hash[pack] = rules_of(catalog.Pack.from_data(json.loads(found[0])))
+        return by_hash[pack]
+
+    return get
+
+
+class _Check:
+    def __init__(self, session: Session, rules: Rules, found: Verification) -> None:
+        self.session, self.rules, self.found = session, rules, found
+        self.tables = rules.metadata.tables
+
+    # --- the chains ---
+
+    def chains(self, saved: str | None) -> Iterator[str]:
+        """Every row follows the one before it in its stream, and the heads are those of the last rows."""
+        log, heads = self.tables[LOG], self.tables[HEAD]
+        wanted = read_head(saved) if saved else {}
+        at_saved: dict[str, str] = {}
+        last: dict[str, tuple[int, str]] = {}
+        columns = list(log.c)
+        count = 0
+        for row in self.session.stream(select(*columns).order_by(log.c.stream, log.c.number)):
+            stream, number = row.stream, row.number
+            before = last.get(stream, (0, FIRST_HASH))
+            if number != before[0] + 1:
+                yield f"stream {stream}: row {before[0] + 1} is missing before row {number}"
+            if row.hash != chained(before[1], row[:-1]):
+                yield f"stream {stream}: row {number} (log {row.id}) was changed, or a row before it"
+            last[stream] = (number, row.hash)
+            if wanted.get(stream) == number:
+                at_saved[stream] = row.hash
+            count += 1
+        self.found.counts["log rows"] = count
+        kept = {h.stream: (h.number, h.hash) for h in self.session.rows(select(heads))}
+        for stream in sorted({*kept, *last}):
+            if kept.get(stream) != last.get(stream):
+                yield f"stream {stream}: its head is {kept.get(stream, ('missing',))[0]}, its last row {last.get(stream, ('missing',))[0]}"
+        self.found.head = write_head({s: n for s, (n, _) in last.items()}, {s: h for s, (_, h) in last.items()})
+        if saved and write_head(wanted, at_saved) != saved:
+            yield f"the log does not contain what the saved head stood for: {saved}"
+
+    # --- facts, vouchers, records ---
+
+    def facts(self) -> Iterator[str]:
+        table = self.tables[FACT]
+        count = 0
+        for row in self.session.stream(select(table.c.stream, table.c.hash, table.c.content)):
+            count += 1
+            if digest(row.content) != row.hash:
+                yield f"the fact {row.hash} of stream {row.stream} was changed"
+        self.found.counts["facts"] = count
+
+    def vouchers(self) -> Iterator[str]:
+        """Every voucher balances, belongs to a row of the log, and is as that row digested it."""
+        if VOUCHER not in self.tables:
+            return
+        log = self.tables[LOG]
+        digests = self.session.rows(select(log.c.id, log.c.vouchers).where(log.c.vouchers != "").order_by(log.c.id))
+        expected = {row.id: row.vouchers for row in digests}
+        for log_id, content, problems in self.voucher_groups():
+            yield from problems
+            if expected.pop(log_id, None) != digest(written(content)):
+                yield f"the vouchers of log {log_id} are not those that it wrote"
+        for log_id in expected:
+            yield f"the vouchers of log {log_id} are missing"
+
+    def voucher_groups(self) -> Iterator[tuple[int, list[Any], list[str]]]:
+        """By log row in order: its vouchers as they are digested, and what is wrong with their balance."""
+        voucher, entry = self.tables[VOUCHER], self.tables[ENTRY]
+        heads = self.session.rows(select(voucher).order_by(voucher.c.log, voucher.c.id))
+        place = {h.id: i for i, h in enumerate(heads)}
+        entries: dict[int, list[tuple[Any, ...]]] = {h.id: [] for h in heads}
+        for row in self.session.stream(select(entry).order_by(entry.c.voucher, entry.c.line)):
+            if row.voucher not in place:
+                yield 0, [], [f"an entry belongs to voucher {row.voucher}, which is not there"]
+                continue
+            entries[row.voucher].append(tuple(row))
+        self.found.counts["vouchers"] = len(heads)
+        self.found.counts["entries"] = sum(len(e) for e in entries.values())
+        group: list[Any] = []
+        problems: list[str] = []
+        for index, head in enumerate(heads):
+            group.append([tuple(head), entries[head.id]])
+            total = sum(e[AMOUNT] for e in entries[head.id])
+            if total:
+                problems.append(f"voucher {head.number} does not balance: {plain(from_kept(total, 'money'))}")
+            if index + 1 == len(heads) or heads[index + 1].log != head.log:
+                yield head.log, group, problems
+                group, problems = [], []
+
+    def records(self, record: d.Record) -> Iterator[str]:
+        """Every record is what the log last made it, and no other record is there."""
+        columns = columns_of(self.rules.library, record)
+        names = [n for n, _ in columns][1:]
+        decode = decoder([t for _, t in columns])
+        table = self.tables[record.name]
+        stored = self.session.stream(select(*(table.c[n] for n, _ in columns)).order_by(table.c.id))
+        logged = self.last_values(record, names)
+        count = 0
+        for id_, row, values in side_by_side(stored, logged):
+            count += row is not None
+            if row is None and values is not None:
+                yield f"{record.name} {id_} is in the log and not in its table"
+            elif values is None:
+                yield f"{record.name} {id_} is in its table and not in the log"
+            elif row is not None:
+                now = dict(zip(names, map(plain, decode(row)[1:]), strict=True))
+                for name in names:
+                    if now[name] != values.get(name):
+                        yield f"{record.name} {id_}: {name} is {now[name]}, the log made it {values.get(name)}"
+        self.found.counts["records"] = self.found.counts.get("records", 0) + count
+
+    def last_values(self, record: d.Record, names: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
+        """By id in order: the fields as the log left them; deleted records are left out."""
+        log = self.tables[LOG]
+        statement = (
+            select(log.c.record_id, log.c.from_state, log.c.to_state, log.c.changes)
+            .where(log.c.record == record.name)
+            .order_by(log.c.record_id, log.c.id)
+        )
+        current: int | None = None
+        values: dict[str, Any] | None = None
+        for row in self.session.stream(statement):
+            if row.record_id != current:
+                if current is not None and values is not None:
+                    yield current, values
+                current, values = row.record_id, {}
+            values = after(values, row)
+        if current is not None and values is not None:
+            yield current, values
+
+    # --- packs and protections ---
+
+    def packs(self) -> Iterator[str]:
+        table = self.tables[PACK]
+        for row in self.session.rows(select(table.c.hash, table.c.compiled)):
+            pack = catalog.Pack.from_data(json.loads(row.compiled))
+            if catalog.text_hash(pack.files) != row.hash:
+                yield f"the text of the pack {pack.name} {row.hash[:12]} was changed"
+
+    def protections(self) -> Iterator[str]:
+        """The database itself refuses to change what may never change."""
+        if self.session.is_sqlite:
+            there = {n for (n,) in self.session.connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+            wanted = {f"{t}_no_{verb}" for t in APPEND_ONLY for verb in ("update", "delete")}
+        else:
+            there = {n for (n,) in self.session.connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")}
+            wanted = {f"{t}_append_only" for t in APPEND_ONLY}
+        tables = set(inspect(self.session.connection).get_table_names())
+        for name in sorted(wanted - there):
+            if any(name.startswith(t) for t in tables):
+                yield f"the protection {name} was removed"
+
+
+def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
+    """The fields after one more row of the log; None when the record is deleted."""
+    if row.to_state is None:
+        return None
+    changes = json.loads(row.changes)
+    if row.from_state == d.NOTHING:
+        return dict(changes)
+    return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
+
+
+def side_by_side(stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | None]]) -> Iterator[tuple[int, Any, Any]]:
+    """Two streams by ascending id as one: (id, the stored row or None, the logged values or None)."""
+    row, entry = next(stored, None), next(logged, None)
+    while row is not None or entry is not None:
+        if entry is None or (row is not None and row[0] < entry[0]):
+            assert row is not None
+            yield row[0], row, None
+            row = next(stored, None)
+        elif row is None or entry[0] < row[0]:
+            yield entry[0], None, entry[1]
+            entry = next(logged, None)
+        else:
+            yield row[0], row, entry[1]
+            row, entry = next(stored, None), next(logged, None)
+
+
+def write_head(numbers: Mapping[str, int], hashes: Mapping[str, str]) -> str:
+    """All heads in one line: how far each stream had come, and the hash of all of them."""
+    streams = sorted(numbers)
+    content = "\n".join(f"{s} {numbers[s]} {hashes.get(s, '')}" for s in streams)
+    return ",".join(f"{quote(s, safe='')}={numbers[s]}" for s in streams) + ":" + sha256(content.encode()).hexdigest()
+
+
+def read_head(text: str) -> dict[str, int]:
+    """How far each stream had come at a saved head; raises InvalidInput on anything else."""
+    said, _, _ = text.strip().rpartition(":")
+    try:
+        return {unquote(s): int(n) for s, n in (part.rsplit("=", 1) for part in said.split(",") if part)}
+    except ValueError:
+        raise InvalidInput(f"{text!r} is not a head; `verify` and every batch print one.") from None
