@@ -60,10 +60,10 @@ class Findings:
 
     # --- documents ---
 
-    def elements(self, kind: str) -> Iterator[Element]:
-        """The documents of a kind that their schema has nothing against."""
+    def elements(self, kind: str, broken: bool = False) -> Iterator[Element]:
+        """The documents of a kind that their schema has nothing against, or all of them."""
         for document in self.pack.all(kind):
-            if (kind, document.name) not in self.broken:
+            if broken or (kind, document.name) not in self.broken:
                 source: Any = document
                 yield Element(source, (), document.body)
 

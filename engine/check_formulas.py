@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from . import definitions as d
-from .check_decisions import NOWHERE, asking_names, check_choices, input_types
+from .check_decisions import asking_names, check_choices, input_types
 from .check_findings import Findings, mark, mark_key
+from .check_rows import NOWHERE
 from .definitions import Element
 from .scopes import Names, formula_names
 

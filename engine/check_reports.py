@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import definitions as d
-from .check_decisions import NOWHERE
 from .check_findings import Findings, mark, mark_key
+from .check_rows import NOWHERE
 from .check_steps import check_taken
 from .definitions import Element
 from .expression_types import UNKNOWN

@@ -39,7 +39,7 @@ def check_states(f: Findings) -> None:
 def _fired(f: Findings) -> set[tuple[str, str]]:
     """What is reached by steps and by master rows."""
     found: set[tuple[str, str]] = set()
-    for e, flow, record in workflows(f):
+    for e, flow, record in workflows(f, broken=True):
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
             found |= set(fired_events(f.library, inner, transition_names(f.library, record, transition)))
     for document in f.pack.all("master"):

@@ -28,9 +28,9 @@ def check_workflows(f: Findings) -> None:
         _check_people(f, e, record)
 
 
-def workflows(f: Findings) -> Iterator[tuple[Element, d.Workflow, d.Record]]:
-    """The workflows whose record type is known."""
-    for e in f.elements("workflow"):
+def workflows(f: Findings, broken: bool = False) -> Iterator[tuple[Element, d.Workflow, d.Record]]:
+    """The workflows whose record type is known, those that their schema has something against only if asked for."""
+    for e in f.elements("workflow", broken):
         flow = f.library.workflow(e.source.name)
         record = f.library.record(e.word("of"))
         if record is None:
