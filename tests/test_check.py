@@ -1,0 +1,94 @@
+"""A pack is checked as a whole: nothing is said of a right one, and every mistake is told with its place.
+
+Each file in `mistakes/` is laid over the pack in `mistakes/pack/`; the comment at its end is what the check must say.
+"""
+
+from __future__ import annotations
+
+import timeit
+from pathlib import Path
+
+import pytest
+from charter.engine import check as checking
+from charter.engine.catalog import library, read_pack
+from charter.engine.check import CODES, check
+from charter.engine.errors import Diagnostic, render
+
+MISTAKES = Path(__file__).parent / "mistakes"
+PACKS = [library().root / "rules", *(path.parent for path in (library().root / "examples").glob("*/pack.yaml"))]
+EXPECTED = "# The check says:\n"
+
+
+def said_of(folder: Path) -> tuple[list[Diagnostic], str]:
+    pack, found, lines = read_pack(folder)
+    assert pack is not None
+    assert not found, "\n".join(map(str, found))
+    diagnostics = check(pack, folder)
+    return diagnostics, "\n\n".join(render(diagnostic, lines) for diagnostic in diagnostics)
+
+
+def mistaken(folder: Path, *texts: tuple[str, str]) -> Path:
+    """A pack over the right one, with files of these names and texts."""
+    top = folder / "mistakes"
+    top.mkdir()
+    head = f"pack: mistaken\ndoc: Something is wrong here.\nversion: 0.1.0\nextends: {MISTAKES / 'pack'}\n"
+    (top / "pack.yaml").write_text(head, encoding="utf-8")
+    for name, text in texts:
+        (top / name).write_text(text, encoding="utf-8")
+    return top
+
+
+def test_nothing_is_said_of_a_right_pack() -> None:
+    assert said_of(MISTAKES / "pack") == ([], "")
+
+
+@pytest.mark.parametrize("folder", PACKS, ids=lambda folder: folder.name)
+def test_the_packs_that_come_with_us_are_right(folder: Path) -> None:
+    assert said_of(folder)[1] == ""
+
+
+@pytest.mark.parametrize("path", sorted(MISTAKES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_mistake_is_told_with_its_place(path: Path, tmp_path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert EXPECTED in text, f"{path.name} does not say what is expected"
+    comment = text.partition(EXPECTED)[2]
+    expected = "\n".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines())
+    assert said_of(mistaken(tmp_path, (path.name, text)))[1] == expected
+
+
+def test_all_mistakes_are_told_at_once_by_place(tmp_path: Path) -> None:
+    names = ["unknown_reference.yaml", "does_not_balance.yaml", "dead_end.yaml", "rows_at_once.yaml"]
+    texts = [(name, (MISTAKES / name).read_text(encoding="utf-8")) for name in names]
+    diagnostics, _ = said_of(mistaken(tmp_path, *texts))
+    assert [Path(diagnostic.place.file).name for diagnostic in diagnostics] == sorted(names)
+    assert [diagnostic.code for diagnostic in diagnostics] == ["R302", "R501", "R401", "R201"]
+
+
+def test_a_document_that_breaks_its_schema_is_told_once(tmp_path: Path) -> None:
+    text = "workflow: order\nchanges: shop\ntransitions: [{name: reopen, sent_by: nobody, who: {role: clark}}]\n"
+    diagnostics, _ = said_of(mistaken(tmp_path, ("order.yaml", text)))
+    assert [str(diagnostic) for diagnostic in diagnostics] == ["error[R101]: `sent_by` is not a word of a transition"]
+
+
+def test_every_code_is_listed_and_every_listed_code_is_shown() -> None:
+    """What a mistake is called must be found in the table, and each code has a file that shows it."""
+    shown = {code for path in MISTAKES.glob("*.yaml") for code in CODES if f"error[{code}]" in path.read_text("utf-8")}
+    source = "\n".join(path.read_text("utf-8") for path in Path(checking.__file__).parent.glob("check_*.py"))
+    assert {code for code in CODES if f'"{code}"' in source} <= set(CODES)
+    assert set(CODES) - shown == {"R505"}, "R505 needs a pack without a ledger"
+
+
+def test_a_posting_needs_a_ledger(tmp_path: Path) -> None:
+    for path in (MISTAKES / "pack").glob("*.yaml"):
+        text = path.read_text("utf-8")
+        (tmp_path / path.name).write_text(text.partition("ledger:")[0] if path.name == "pack.yaml" else text, "utf-8")
+    assert "R505" in [diagnostic.code for diagnostic in said_of(tmp_path)[0]]
+
+
+def test_a_thousand_lines_are_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond what the schemas cost; the limit leaves room for a slow machine."""
+    pack, _, lines = read_pack(library().root / "rules")
+    assert pack is not None
+    monkeypatch.setattr(checking, "problems", lambda document: [])
+    seconds = min(timeit.repeat(lambda: check(pack), number=1, repeat=5))
+    assert seconds / sum(map(len, lines.values())) * 1000 < 0.1
