@@ -14,7 +14,7 @@ from . import catalog
 from .batch import Batch, Clock, Rules
 from .errors import InvalidInput, UsageFault
 from .execution import Actor, Request, Root
-from .library import Library
+from .library import Library, in_reference_order
 from .mappings import KeyText, convert
 from .migration import Migration, plan
 from .store import Session, Store
@@ -213,25 +213,6 @@ def keys_there(rules: Rules, session: Session, name: str, requests: list[Request
     gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
     wanted = {"/".join(key_of(record.key, r)): key_of(record.key, r) for r in requests}
     return {wanted[k] for k in gatherer.ids_of(name, wanted)} if record.key else set()
-
-
-def in_reference_order(library: Library, names: Iterable[str]) -> list[str]:
-    """Record types so that each comes after those it refers to."""
-    ordered: list[str] = []
-    wanted = set(names)
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        record = library.record(name)
-        if name in ordered or name in above or record is None:
-            return
-        for f in record.fields.values():
-            if f.type.kind == "ref" and f.type.of in wanted:
-                visit(f.type.of, (*above, name))
-        ordered.append(name)
-
-    for name in sorted(wanted):
-        visit(name, ())
-    return ordered
 
 
 def refusals(roots: Iterable[Root]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -18,7 +18,7 @@ from .gathering import Gatherer
 from .journal import Journal
 from .library import Library
 from .mappings import KeyText
-from .store import Session, Store
+from .store import Result, Session, Store
 
 DEEPEST_WAVE = 1000
 
@@ -73,7 +73,7 @@ class Batch:
             return roots
 
         try:
-            return self.store.within(work)
+            return self.within(work)
         except _Refused as refused:
             if not self.plan:
                 self.keep_reasons(refused.roots)
@@ -95,7 +95,7 @@ class Batch:
             return roots
 
         try:
-            return self.store.within(work)
+            return self.within(work)
         except _Refused as planned:
             return planned.roots
 
@@ -127,15 +127,25 @@ class Batch:
     def keep_reasons(self, roots: Sequence[Root]) -> None:
         """What was refused leaves its reasons, although everything it belonged to was taken back."""
         refused = [r for r in roots if r.reasons]
-
-        def work(session: Session) -> None:
-            gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), {})
-            work = Work(self.rules.programs, gatherer, self.actor, self.clock.today, self.clock.now)
-            Journal(work, self.rules.hash, set()).write_refusals(refused)
-            session.return_ids(self.rules.metadata)
-
         if refused:
-            self.store.within(work)
+            self.within(lambda session: self.write_reasons(session, refused))
+
+    def write_reasons(self, session: Session, refused: Sequence[Root]) -> None:
+        """Write the reasons of what was refused, within an open transaction."""
+        gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), {})
+        work = Work(self.rules.programs, gatherer, self.actor, self.clock.today, self.clock.now)
+        Journal(work, self.rules.hash, set()).write_refusals(refused)
+        session.return_ids(self.rules.metadata)
+
+    def within(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in a transaction of its own, again as a whole after a lost race."""
+
+        def anew(session: Session) -> Result:
+            # A transaction that was taken back has taken its facts back, too.
+            self.written_facts.clear()
+            return work(session)
+
+        return self.store.within(anew)
 
 
 class _Refused(Exception):

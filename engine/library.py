@@ -182,3 +182,22 @@ class Library:
 def _built_in(name: str, types: Mapping[str, Type]) -> d.Record:
     fields = {n: d.Field(n, t) for n, t in types.items()}
     return d.Record(name, "", (), (), None, "date", None, None, (), fields, {}, BUILT_IN)
+
+
+def in_reference_order(library: Library, names: Iterable[str]) -> list[str]:
+    """Record types so that each comes after those it refers to."""
+    ordered: list[str] = []
+    wanted = set(names)
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        record = library.record(name)
+        if name in ordered or name in above or record is None:
+            return
+        for f in record.fields.values():
+            if f.type.kind == "ref" and f.type.of in wanted:
+                visit(f.type.of, (*above, name))
+        ordered.append(name)
+
+    for name in sorted(wanted):
+        visit(name, ())
+    return ordered

@@ -25,6 +25,9 @@ from .source import did_you_mean
 
 Value: TypeAlias = "str | int | Decimal | date | bool | None"
 
+# The column that an import adds to the rows it refused; when they are mended and imported again it says nothing.
+REFUSED_BECAUSE = "refused_because"
+
 
 class KeyText(str):
     """The key of a record as people write it, its parts joined by `/`; not yet looked up."""
@@ -569,7 +572,7 @@ def _missing_columns(path: Path, there: tuple[str, ...], wanted: list[Text]) -> 
 
 
 def _wrong_columns(path: Path, there: tuple[str, ...], fields: abc.Mapping[str, Field]) -> Iterator[str]:
-    unknown = [name for name in there if name not in fields]
+    unknown = [name for name in there if name not in fields and name != REFUSED_BECAUSE]
     missing = [name for name, taken in fields.items() if taken.needed and name not in there]
     for name in unknown:
         near = did_you_mean(name, fields)
