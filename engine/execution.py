@@ -17,7 +17,6 @@ from sqlalchemy import select
 
 from . import definitions as d
 from . import programs as p
-from .cells import constant
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .expression_python import ArithmeticProblem
@@ -232,7 +231,7 @@ class Work:
         blank[place[flows[0].field]] = d.NOTHING
         for name, f in record.fields.items():
             if f.default is not None:
-                blank[place[name]] = default_of(f)
+                blank[place[name]] = p.default_of(f)
         for a in asked:
             if not transitions:
                 known = ", ".join(sorted({t.event for t in self.library.creations(record)}))
@@ -284,28 +283,31 @@ class Work:
 
     def given(self, program: p.Program, a: _Asked, row: list[Any]) -> tuple[Any, ...] | None:
         """What the event takes, in order; what is not given stays as it is or has its default."""
+        given = a.values
         values = []
-        place = {name: i for i, (name, _) in enumerate(program.columns)}
-        unknown = [n for n in a.values if n not in program.taken]
         missing = []
-        for name, f in program.taken.items():
-            value = a.values.get(name)
-            if value is None and name not in a.values and name in place:
-                value = row[place[name]]
-            if value is None and f.default is not None:
-                value = default_of(f)
-            if value is None and f.needed:
-                missing.append(name)
+        for name, index, default, needed in program.takes:
+            value = given.get(name)
+            if value is None and index is not None and name not in given:
+                value = row[index]
+            if value is None:
+                value = default
+                if needed and value is None:
+                    missing.append(name)
             values.append(value)
-        if not unknown and not missing:
-            return tuple(values)
-        event = program.transition.event
+        unknown = given.keys() - program.taken.keys() if given else ()
+        if unknown or missing:
+            self.refuse_given(program, a.root, sorted(unknown), missing)
+            return None
+        return tuple(values)
+
+    def refuse_given(self, program: p.Program, root: Root, unknown: list[str], missing: list[str]) -> None:
+        event, place = program.transition.event, program.transition.place
         if unknown:
             takes = ", ".join(program.taken) or "nothing"
-            self.refuse(a.root, event, f"`{event}` does not take {', '.join(unknown)}; it takes: {takes}.", program.transition.place)
+            self.refuse(root, event, f"`{event}` does not take {', '.join(unknown)}; it takes: {takes}.", place)
         if missing:
-            self.refuse(a.root, event, f"`{event}` needs {', '.join(missing)}.", program.transition.place)
-        return None
+            self.refuse(root, event, f"`{event}` needs {', '.join(missing)}.", place)
 
     def refuse(self, root: Root, rule: str, message: str, place: Place) -> None:
         root.reasons.append(Reason(rule, message, place))
@@ -576,11 +578,6 @@ class Work:
         for id_, series, company, was_on, currency, posting, entries in vouchers:
             mirrored = [(*e[:3], -e[3], *e[4:]) for e in entries]
             firing.vouchers.append(Voucher(posting, series, company, on or was_on, currency, mirrored, id_))
-
-
-def default_of(field: d.Field) -> Any:
-    """The value that a field has when nothing is given."""
-    return None if field.default is None else constant(field.default, field.type)
 
 
 def in_tree_order(firing: Firing) -> Iterator[Firing]:

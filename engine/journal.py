@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from . import definitions as d
 from .execution import Firing, Root, Voucher, Work, in_tree_order
-from .facts import digest, plain, written
+from .facts import digest, written
 from .money import to_kept
 from .store import encoder
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
@@ -230,10 +230,9 @@ def chained(before: str, row: Sequence[Any]) -> str:
 
 def reads(firing: Firing) -> str:
     """The fields of the record itself that the rules read, and what the caller gave."""
-    program, v = firing.program, firing.v
-    own = {program.columns[i][0]: plain(v[0][i]) for i in program.read}
-    given = dict(zip(program.taken, map(plain, v[1]), strict=True))
-    return json.dumps({"own": own, "given": given}, ensure_ascii=False, separators=(",", ":"))
+    program, row = firing.program, firing.v[0]
+    own = {name: row[i] for name, i in program.own_read}
+    return written({"own": own, "given": dict(zip(program.taken, firing.v[1], strict=True))})
 
 
 def changes(firing: Firing) -> str:
@@ -241,9 +240,9 @@ def changes(firing: Firing) -> str:
     program, before, after = firing.program, firing.v[0], firing.row
     columns = program.columns
     if after is None:
-        found: dict[str, Any] = {columns[i][0]: [plain(before[i]), None] for i in range(1, len(columns)) if before[i] is not None}
+        found: dict[str, Any] = {columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None}
     elif program.transition.creates:
-        found = {columns[i][0]: plain(after[i]) for i in range(1, len(columns)) if after[i] is not None}
+        found = {columns[i][0]: after[i] for i in range(1, len(columns)) if after[i] is not None}
     else:
-        found = {columns[i][0]: [plain(before[i]), plain(after[i])] for i in program.changed if before[i] != after[i]}
-    return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+        found = {columns[i][0]: [before[i], after[i]] for i in program.changed if before[i] != after[i]}
+    return written(found)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from . import definitions as d
+from .cells import constant
 from .decisions import Table
 from .errors import Place
 from .model import Type
@@ -204,15 +206,26 @@ class Program:
     segments: list[Segment] = field(default_factory=list)
     names: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def own_read(self) -> tuple[tuple[str, int], ...]:
+        """The record's own fields that are read, with their places."""
+        return tuple((self.columns[i][0], i) for i in self.read)
+
+    @cached_property
+    def takes(self) -> tuple[tuple[str, int | None, Any, bool], ...]:
+        """For each value taken: its name, its place among the columns if it is a field, its default, whether it is needed."""
+        place = {name: i for i, (name, _) in enumerate(self.columns)}
+        return tuple((n, place.get(n), default_of(f), f.needed) for n, f in self.taken.items())
+
+    @cached_property
     def rule(self) -> str:
         return f"{self.workflow.name}/{self.transition.name}"
 
-    @property
+    @cached_property
     def width(self) -> int:
         return FIRST + len(self.operations)
 
-    @property
+    @cached_property
     def readings(self) -> list[Operation]:
         """The operations that leave a fact, in order; their facts stand in the log in this order."""
         return [op for op in self.operations if not op.late and not isinstance(op, (Let, Alias))]
@@ -228,3 +241,8 @@ class Segment:
     upto: int
     late: bool = False
     aliases: tuple[int, ...] = ()
+
+
+def default_of(field: d.Field) -> Any:
+    """The value that a field has when nothing is given."""
+    return None if field.default is None else constant(field.default, field.type)

@@ -19,7 +19,6 @@ from . import programs as p
 from .batch import Rules
 from .decisions import TableRow, decide
 from .errors import CharterFault
-from .execution import default_of
 from .expression_python import ArithmeticProblem
 from .facts import Facts, from_plain, plain
 from .gathering import Gatherer, parts
@@ -166,7 +165,7 @@ class Again:
                 if name in self.given and self.given[name] is not None:
                     values[i] = self.given[name]
                 elif values[i] is None and f is not None and f.default is not None:
-                    values[i] = default_of(f)
+                    values[i] = p.default_of(f)
         return values
 
     # --- putting the values back ---
@@ -206,7 +205,11 @@ class Again:
         key = self.hashes.get(operation.index)
         needed = operation.guard is None or bool(operation.guard(self.v))
         if key is None:
-            if needed:
+            assert operation.key is not None
+            if isinstance(operation, p.Reference) and needed and operation.key(self.v)[0] is None:
+                # Nothing is read along an empty reference, and no fact is left of it.
+                self.v[operation.index] = (*(None for _ in operation.paths), None)
+            elif needed:
                 raise Differs("a value is needed now that was not read then")
             return
         content = self.page.whole.fact(self.row.stream, key)

@@ -1,0 +1,190 @@
+"""Prints rows as a table, as tab-separated values, as csv, or as JSON. It knows nothing of what the rows say.
+
+JSON is one object: `version` (1), what the command says of itself, one list of items, and what is known at the end.
+Amounts are texts in it. The other forms have a header; nothing is cut in them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Protocol, TextIO
+
+VERSION = 1
+FORMS = ("table", "tsv", "csv", "json")
+AT_ONCE = 500  # rows from which the widths of a table are taken; later rows may be wider
+NARROWEST = 16
+GAP = "  "
+
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
+_UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name stands in the header; numbers stand to the right."""
+
+    name: str
+    right: bool = False
+
+
+class Item(Protocol):
+    """One thing to be shown: as rows of texts, or as data for JSON."""
+
+    def rows(self) -> Iterable[Sequence[str]]: ...
+
+    def data(self) -> Mapping[str, Any]: ...
+
+
+class Sheet:
+    """Prints items as they come; `width` is that of the terminal, None where nothing is wrapped."""
+
+    def __init__(
+        self, form: str, columns: Sequence[Column], out: TextIO, width: int | None = None,
+        called: str = "items", **head: Any,
+    ) -> None:  # fmt: skip
+        self.form, self.columns, self.out = form, columns, out
+        self._lines = _Table(columns, out, width)
+        self._csv = csv.writer(out, lineterminator="\n")
+        self._count = 0
+        if form == "json":
+            begun = json.dumps({"version": VERSION, **head}, ensure_ascii=False)
+            out.write(f'{begun[:-1]}, {json.dumps(called)}: [')
+        elif form != "table":
+            self._write([c.name for c in columns])
+
+    def add(self, item: Item) -> None:
+        """Print one item."""
+        if self.form == "json":
+            self.out.write(("," if self._count else "") + "\n" + json.dumps(item.data(), ensure_ascii=False))
+        else:
+            for row in item.rows():
+                self._write(row)
+        self._count += 1
+
+    def end(self, **tail: Any) -> None:
+        """Print what is left; in JSON also what is known only now."""
+        if self.form == "json":
+            ended = json.dumps(tail, ensure_ascii=False)[1:]
+            self.out.write(("\n]" if self._count else "]") + (", " if tail else "") + ended + "\n")
+        self._lines.end()
+        self.out.flush()
+
+    def _write(self, row: Sequence[str]) -> None:
+        if self.form == "table":
+            self._lines.add(row)
+        elif self.form == "csv":
+            self._csv.writerow(row)
+        else:
+            self.out.write("\t".join(map(escaped, row)) + "\n")
+
+
+def escaped(text: str) -> str:
+    """A text as it stands in tab-separated values: what would break a line or a column is written `\\t`, `\\n`, `\\\\`."""
+    return "".join(_ESCAPES.get(c, c) for c in text) if any(c in text for c in _ESCAPES) else text
+
+
+def unescaped(text: str) -> str:
+    """The text that `escaped` was given."""
+    if "\\" not in text:
+        return text
+    found, letters = "", iter(text)
+    for c in letters:
+        after = next(letters, "") if c == "\\" else ""
+        found += (_UNESCAPES.get(after) or c + after) if c == "\\" else c
+    return found
+
+
+class _Table:
+    """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut."""
+
+    def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None) -> None:
+        self.columns, self.out, self.width = columns, out, width
+        self.held: list[list[str]] = []
+        self.widths: list[int] = []
+
+    def add(self, row: Sequence[str]) -> None:
+        self.held.append([visible(cell) for cell in row])
+        if self.widths or len(self.held) >= AT_ONCE:
+            self.flush()
+
+    def end(self) -> None:
+        if self.held:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self.widths:
+            self.widths = self.fitting()
+            if any(c.name for c in self.columns):
+                self.line([c.name for c in self.columns])
+                self.line(["-" * w for w in self.widths])
+        for row in self.held:
+            self.line(row)
+        self.held.clear()
+
+    def fitting(self) -> list[int]:
+        """The width of each column; where they are too many, the widest columns of text give way."""
+        widths = [max(map(_width_of_lines, cells)) for cells in zip(*self._all(), strict=True)]
+        over = sum(widths) + len(GAP) * (len(widths) - 1) - (self.width or 10**9)
+        while over > 0:
+            widest = max(range(len(widths)), key=lambda i: 0 if self.columns[i].right else widths[i])
+            if self.columns[widest].right or widths[widest] <= NARROWEST:
+                break
+            taken = min(over, max(1, widths[widest] // 8), widths[widest] - NARROWEST)
+            widths[widest] -= taken
+            over -= taken
+        return widths
+
+    def _all(self) -> Iterable[list[str]]:
+        return chain([[c.name for c in self.columns]], self.held)
+
+    def line(self, row: Sequence[str]) -> None:
+        cells = [self.wrapped(cell, i) for i, cell in enumerate(row)]
+        for number in range(max(map(len, cells))):
+            parts = [self.placed(cell[number] if number < len(cell) else "", i) for i, cell in enumerate(cells)]
+            self.out.write(GAP.join(parts).rstrip() + "\n")
+
+    def wrapped(self, cell: str, index: int) -> list[str]:
+        found: list[str] = []
+        for line in cell.split("\n"):
+            if self.width is None or self.columns[index].right or width_of(line) <= self.widths[index]:
+                found.append(line)
+            else:
+                indent = " " * (len(line) - len(line.lstrip()) + 2)
+                found += textwrap.wrap(
+                    line, self.widths[index], subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+                )
+        return found
+
+    def placed(self, cell: str, index: int) -> str:
+        blank = " " * (self.widths[index] - width_of(cell))
+        return blank + cell if self.columns[index].right else cell + blank
+
+
+def visible(text: str) -> str:
+    """A text without characters that would command the terminal; line breaks stay."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else _named(c) for c in text)
+
+
+def _named(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def width_of(text: str) -> int:
+    """How many places a text takes on a terminal."""
+    return len(text) if text.isascii() else sum(_places(c) for c in text)
+
+
+def _places(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _width_of_lines(text: str) -> int:
+    return max(map(width_of, text.split("\n")))
