@@ -105,25 +105,32 @@ class _Checker:
 @lru_cache(maxsize=64)
 def _checker(folder: Path, kind: str) -> _Checker:
     """The checker of a kind. jsonschema is imported here because it costs more than all else that a command does."""
-    from referencing import Registry
-    from referencing.jsonschema import DRAFT202012
-
     schemas = _schemas(folder)
-    schema = json.loads((folder / f"{kind}.schema.json").read_text(encoding="utf-8"))
-    resources = [(name, DRAFT202012.create_resource(other)) for name, other in schemas.items()]
-    resources += [(other["$id"], DRAFT202012.create_resource(other)) for other in schemas.values() if "$id" in other]
-    registry: Registry[Any] = Registry().with_resources(resources)
-    return _Checker(_validator_class()(schema, registry=registry), schema, schemas)
+    name = f"{kind}.schema.json"
+    if name not in schemas:
+        raise FileNotFoundError(folder / name)
+    return _Checker(_validator_class(folder)(schemas[name]), schemas[name], schemas)
 
 
 @lru_cache(maxsize=8)
 def _schemas(folder: Path) -> dict[str, Schema]:
     paths = sorted(folder.glob("*.schema.json"))
-    return {path.name: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.name: _with_files(json.loads(path.read_text(encoding="utf-8")), path.name) for path in paths}
 
 
-@lru_cache(maxsize=1)
-def _validator_class() -> Any:
+def _with_files(schema: Any, file: str) -> Any:
+    """The schema with the file's name in the references that stay within it."""
+    if isinstance(schema, list):
+        return [_with_files(inner, file) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    named = {key: _with_files(inner, file) for key, inner in schema.items()}
+    reference = named.get("$ref")
+    return {**named, "$ref": file + reference} if isinstance(reference, str) and reference[:1] == "#" else named
+
+
+@lru_cache(maxsize=8)
+def _validator_class(folder: Path) -> Any:
     """Draft 2020-12 where a text counts as every type that it can be read as."""
     from jsonschema import Draft202012Validator, validators
 
@@ -135,6 +142,7 @@ def _validator_class() -> Any:
         }
     )
     keywords = {
+        "$ref": _following(_schemas(folder)),
         "required": _required,
         "properties": _properties,
         "additionalProperties": _additional_properties,
@@ -146,6 +154,23 @@ def _validator_class() -> Any:
     }
     extend: Any = validators.extend  # untyped in its stubs
     return extend(Draft202012Validator, keywords, type_checker=types)
+
+
+def _following(schemas: Mapping[str, Schema]) -> Callable[..., Iterator[ValidationError]]:
+    """Follows references; the library's own way makes a URL of each one anew, which costs more than all the rest."""
+
+    @lru_cache(maxsize=1024)
+    def target(reference: str) -> Any:
+        file, _, pointer = reference.partition("#")
+        found: Any = schemas[file.rpartition("/")[2]]
+        for step in pointer.split("/")[1:]:
+            found = found[step]
+        return found
+
+    def follow(validator: Any, reference: str, value: Any, schema: Schema) -> Iterator[ValidationError]:
+        yield from validator.descend(value, target(reference))
+
+    return follow
 
 
 _BOUNDS: dict[str, Callable[[Decimal, Decimal], bool]] = {
