@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from .catalog import library
 from .check_findings import Findings, mark
 from .definitions import Element
-from .source import did_you_mean
+from .source import Route, did_you_mean
 
 _SECTION = re.compile(r"(?P<file>[^#\s]+\.md)#(?P<section>\S*)")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
@@ -29,22 +29,25 @@ def check_sources(f: Findings, folder: Path | None) -> None:
         if folder is None and document.pack not in ours.folders:
             continue
         source: Any = document
-        for e in _sources(Element(source, (), document.body)):
-            found = _SECTION.fullmatch(str(e.value))
-            if found:
+        for path, text in _sources(document.body):
+            if found := _SECTION.fullmatch(text):
+                e = Element(source, path, text)
                 _check(f, e, found["file"], found["section"], _sections(places, found["file"]))
 
 
-def _sources(e: Element) -> Iterator[Element]:
-    if isinstance(e.value, Mapping):
-        for key in e.value:
-            if key == "source" and isinstance(e.value[key], str):
-                yield e.at(key)
-            else:
-                yield from _sources(e.at(key))
-    elif isinstance(e.value, list):
-        for index in range(len(e.value)):
-            yield from _sources(e.at(index))
+def _sources(body: Any) -> Iterator[tuple[Route, str]]:
+    """Every `source` of a document with its path."""
+    waiting: list[tuple[Route, Any]] = [((), body)]
+    while waiting:
+        path, value = waiting.pop()
+        if path and path[-1] == "source" and isinstance(value, str):
+            yield path, value
+        elif isinstance(value, dict):
+            waiting += [
+                ((*path, key), inner) for key, inner in value.items() if key == "source" or not isinstance(inner, str)
+            ]
+        elif isinstance(value, list):
+            waiting += [((*path, index), inner) for index, inner in enumerate(value) if not isinstance(inner, str)]
 
 
 def _check(f: Findings, e: Element, file: str, section: str, sections: frozenset[str] | None) -> None:
