@@ -74,6 +74,14 @@ def sql_expression(node: Node, columns: Columns) -> Sql:
     return _condition(node, columns)
 
 
+def sql_number(node: Node, columns: Columns, kind: str) -> Sql:
+    """The number of a checked expression, scaled as values of that kind are kept; raises ExpressionError R206."""
+    term, scale = _term(node, columns), SCALES[kind]
+    if term.scale > scale:
+        raise _refused(node, f"it has more than the {scale} digits that are kept of {kind}")
+    return _at_scale(term, scale, node).sql
+
+
 class CodePointOrder(GenericFunction[str]):
     """Text ordered by code point, as Python does; SQLite does so by itself."""
 

@@ -18,7 +18,7 @@ from . import definitions as d
 from . import programs as p
 from .decisions import Answer, Table, TableRow, decide, row_of_record
 from .errors import NOWHERE, Place
-from .expression_sql import sql_expression
+from .expression_sql import sql_expression, sql_number
 from .expressions import parse
 from .facts import Facts
 from .library import Library
@@ -437,7 +437,8 @@ def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
     """The aggregate of a measure over its joined tables."""
     if measure.sum is None:
         return func.count()
-    return func.sum(sql_expression(parse(measure.sum.text), joined))
+    kind = measure_type(joined.library, measure, joined.record).kind
+    return func.sum(sql_number(parse(measure.sum.text), joined, kind))
 
 
 def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:

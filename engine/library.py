@@ -181,7 +181,7 @@ class Library:
 
 def _built_in(name: str, types: Mapping[str, Type]) -> d.Record:
     fields = {n: d.Field(n, t) for n, t in types.items()}
-    return d.Record(name, "", (), (), None, "date", None, None, (), fields, {}, BUILT_IN)
+    return d.Record(name, "", (), (), None, "date", ("currency",), None, (), fields, {}, BUILT_IN)
 
 
 def in_reference_order(library: Library, names: Iterable[str]) -> list[str]:

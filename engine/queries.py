@@ -11,7 +11,7 @@ from sqlalchemy.sql.expression import FromClause
 from . import definitions as d
 from .library import Library
 from .model import MONEY, Type
-from .tables import ENTRY, table_name
+from .tables import ENTRY, column_type, table_name
 
 Path = tuple[str, ...]
 
@@ -27,8 +27,12 @@ class Joined:
         self.bound: dict[Path, tuple[ColumnElement[Any], Type]] = {}
 
     def bind(self, name: str, value: Any, type_: Type) -> None:
-        """Let a name in a filter stand for a value from outside; numbers are given as kept."""
-        self.bound[(name,)] = (literal(value), type_)
+        """Let `this.NAME` in a filter stand for a value from outside, as does the name alone where the record has no
+        such field; numbers are given as kept."""
+        given = (literal(value, column_type(type_)), type_)
+        self.bound[("this", name)] = given
+        if self.library.member(self.record, name) is None:
+            self.bound[(name,)] = given
 
     def column(self, path: Path) -> tuple[ColumnElement[Any], Type]:
         """The column at the end of a path and its type; raises KeyError where there is none."""

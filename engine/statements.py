@@ -40,7 +40,7 @@ from .library import Library
 from .mappings import Value
 from .model import SCALES, Type
 from .money import EXACT, from_kept, rounded, shown, to_kept
-from .processes import bound, with_ids
+from .processes import with_ids
 from .queries import Joined, Path, types_of
 from .scopes import Names, measure_type
 from .store import Session, decoder
@@ -193,7 +193,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line: `key` as addresses name it, the cells of its label, a value for each column; a type where columns have none."""
+    """A line: `key` as addresses name it, the cells of its label, a value for each column.
+
+    It has a type, and perhaps something to `show`, where the columns have none.
+    """
 
     key: str
     label: tuple[str, ...]
@@ -274,7 +277,7 @@ class Heading:
 
 
 def as_table(drawn: Report, block: Block | None = None) -> tuple[tuple[Heading, ...], list[tuple[str, ...]]]:
-    """Headings and rows of plain texts: one block alone, or all of them with the block's heading in the first column."""
+    """Headings and rows of plain texts: one block alone, or all, the block's heading in the first column."""
     first = [Heading(drawn.per, False)] if drawn.per and block is None else []
     labels = [Heading(label, False) for label in drawn.labels]
     columns = [Heading(c.title, c.type is None or c.type.is_numeric) for c in drawn.columns]
@@ -312,11 +315,16 @@ def as_data(drawn: Report) -> dict[str, Any]:
                  "totals": a row or null}],
      "checks": [text]}; type, show, currency and values may be null.
     """
-    columns = [{"name": c.name, "title": c.title, "type": c.type and c.type.kind, "show": c.show} for c in drawn.columns]
     return {
         "version": VERSION, "statement": drawn.name, "title": drawn.title, "doc": drawn.doc, "given": dict(drawn.given),
-        "columns": columns, "blocks": [_block_data(drawn, b) for b in drawn.blocks], "checks": list(drawn.checks),
+        "columns": [_column_data(c) for c in drawn.columns],
+        "blocks": [_block_data(drawn, b) for b in drawn.blocks], "checks": list(drawn.checks),
     }  # fmt: skip
+
+
+def _column_data(column: Column) -> dict[str, Any]:
+    kind = None if column.type is None else column.type.kind
+    return {"name": column.name, "title": column.title, "type": kind, "show": column.show}
 
 
 def _block_data(drawn: Report, block: Block) -> dict[str, Any]:
@@ -337,7 +345,9 @@ def _row_data(drawn: Report, row: Row) -> dict[str, Any]:
 class _Given:
     """What the statement takes: values with records by their numbers, and what paths from them lead to."""
 
-    def __init__(self, session: Session, rules: Rules, fields: Mapping[str, d.Field], values: Mapping[str, Value]) -> None:
+    def __init__(
+        self, session: Session, rules: Rules, fields: Mapping[str, d.Field], values: Mapping[str, Value]
+    ) -> None:
         self.fields = fields
         self.texts = tuple((n, as_text(values[n])) for n in fields if values.get(n) is not None)
         self.library = rules.library
@@ -461,14 +471,13 @@ class _Drawing:
         return self.rules.library
 
     def report(self) -> Report:
-        drawn = [self.drawn(block) for block in self.blocks.lines]
-        each = self.statement.each
-        if each.left_out:
-            drawn = [x for x in drawn if any(not _is_empty(v) for v in x.values)]
-        layout = _as_columns if self.statement.figures_as == "columns" else _as_rows
-        columns, labels, blocks = layout(self, drawn)
-        checks = tuple(words for x in drawn for words in self.failed_check(x))
         s = self.statement
+        drawn = [self.drawn(block) for block in self.blocks.lines]
+        checks = tuple(words for each in drawn for words in self.failed_check(each))
+        if s.for_each and s.each.left_out:
+            drawn = [each for each in drawn if not all(map(_is_empty, each.values))]
+        layout = _as_columns if s.figures_as == "columns" else _as_rows
+        columns, labels, blocks = layout(self, drawn)
         per = (s.for_each.title or in_words(s.for_each.of)) if s.for_each else ""
         return Report(s.name, s.title, s.doc, self.given.texts, labels, per, columns, blocks, checks)
 
@@ -494,7 +503,7 @@ class _Drawing:
         """The records of `each` or `for_each`, in order: by what is said, else by their key."""
         record = self.library.record(part.of)
         assert record is not None
-        joined = bound(Joined(self.library, self.rules.metadata, record), self.statement.takes, self.given.ids)
+        joined = Joined(self.library, self.rules.metadata, record)
         condition = self.condition(part.where, joined, record) if part.where else None
         keys, title = self.library.key_paths(record), _title_path(record)
         names = _spelled(self.library, record, title) if title else []
@@ -579,7 +588,8 @@ class _Drawing:
         self, joined: Joined, measure: d.Measure, binding: _Binding
     ) -> tuple[dict[str, ColumnElement[Any]], list[ColumnElement[bool]]]:
         """The columns that tell tables and lines apart, and the conditions on these and on what is given."""
-        groups, conditions = {}, []
+        groups: dict[str, ColumnElement[Any]] = {}
+        conditions: list[ColumnElement[bool]] = []
         for name, by, lines in (("block_", binding.block, self.blocks), ("line_", binding.line, self.lines)):
             if by is not None:
                 column = groups[name] = joined.column(measure.by[by])[0]
@@ -927,10 +937,9 @@ def _joined_text(values: Iterable[Any]) -> str:
     return "/".join("" if v is None else as_text(v) for v in values)
 
 
-def _is_empty(values: Any) -> bool:
-    """Whether all figures of a line, or of all lines, are zero or none."""
-    listed = [v for line in values for v in line.values()] if isinstance(values, list) else values.values()
-    return all(v is None or (not isinstance(v, str) and v == 0) for v in listed)
+def _is_empty(values: Mapping[str, Cell]) -> bool:
+    """Whether all figures of a line are zero or none."""
+    return all(v is None or (not isinstance(v, str) and v == 0) for v in values.values())
 
 
 def _total(column: Sequence[Cell], way: str, type_: Type) -> Cell:
