@@ -326,7 +326,9 @@ class Compiler:
     def fitted(self, frame: Frame, text: d.Text, field: d.Field) -> str:
         """The source of a value for a field: money rounded to its currency, numbers to the places that are kept."""
         source = frame.source(text)
-        if isinstance(parse(text.text), Path):
+        node = parse(text.text)
+        type_ = frame.names.type_of(node.parts) if isinstance(node, Path) else None
+        if type_ is not None and type_.kind == field.type.kind:
             return source
         if field.type.kind == "money":
             return f"_to_unit({source}, _units[{frame.currency(field.name)}])"

@@ -601,12 +601,11 @@ _RESULTS = {"count": WHOLE, "any": YES_OR_NO, "all": YES_OR_NO}
 
 
 def _product(left: str, right: str) -> str | None:
-    """Amounts are multiplied by numbers only."""
+    """Amounts are multiplied by numbers only; a price times a number is the money that so many cost."""
     if left in _NUMBERS and right in _NUMBERS:
         return "whole" if left == right == "whole" else "number"
-    if left in _AMOUNTS and right in _NUMBERS:
-        return left
-    return right if left in _NUMBERS and right in _AMOUNTS else None
+    amounts = {left, right} & _AMOUNTS
+    return "money" if amounts and {left, right} & _NUMBERS else None
 
 
 def _quotient(left: str, right: str) -> str | None:

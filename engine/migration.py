@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Column, MetaData, Table, inspect
+from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, inspect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.engine.reflection import Inspector
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
 from .errors import InvalidInput
 from .store import Session
@@ -37,16 +37,30 @@ def plan(session: Session, metadata: MetaData) -> Migration:
     dialect = session.connection.dialect
     words: list[str] = []
     statements: list[str] = []
+    new = [t for t in metadata.tables.values() if t.name not in there]
     for table in metadata.tables.values():
         steps = _changed(inspector, table, dialect) if table.name in there else _new(session, table, dialect)
         for word, made in steps:
             words.append(word)
             statements += made
+    if not session.is_sqlite:
+        statements += [_add_constraint(c, dialect) for t in new for c in _references(t)]
     return Migration(tuple(words), tuple(statements))
 
 
+def _references(table: Table) -> list[ForeignKeyConstraint]:
+    return sorted(table.foreign_key_constraints, key=lambda c: c.column_keys)
+
+
+def _add_constraint(constraint: ForeignKeyConstraint, dialect: Dialect) -> str:
+    constraint.name = f"{constraint.parent.name}_{'_'.join(constraint.column_keys)}"
+    return str(AddConstraint(constraint).compile(dialect=dialect))
+
+
 def _new(session: Session, table: Table, dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
-    made = [str(CreateTable(table).compile(dialect=dialect)).strip()]
+    # PostgreSQL wants the tables that are referred to first, and they may refer to each other: constraints come later.
+    inline = None if session.is_sqlite else []
+    made = [str(CreateTable(table, include_foreign_key_constraints=inline).compile(dialect=dialect)).strip()]
     made += [str(CreateIndex(index).compile(dialect=dialect)) for index in _sorted(table)]
     if not session.is_sqlite:
         made.append(f'CREATE SEQUENCE IF NOT EXISTS "charter_ids_{table.name}"')
