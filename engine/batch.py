@@ -166,12 +166,17 @@ def resolve(gatherer: Gatherer, requests: Sequence[Request]) -> Iterator[tuple[R
                 wanted[target].add(str(value))
     found = {target: gatherer.ids_of(target, keys) for target, keys in wanted.items()}
     for r in requests:
+        keys = {n: v for n, v in r.values.items() if isinstance(v, KeyText) and n in targets[(r.record, r.event)]}
+        if not keys:
+            yield r, []
+            continue
         values, reasons = dict(r.values), []
-        for name, target in targets[(r.record, r.event)].items():
-            if isinstance(value := values.get(name), KeyText):
-                values[name] = found[target].get(str(value))
-                if values[name] is None:
-                    reasons.append(Reason(name, f"There is no {target} `{value}`, given as {name}.", gatherer.place_of(r.record)))
+        for name, value in keys.items():
+            target = targets[(r.record, r.event)][name]
+            values[name] = found[target].get(str(value))
+            if values[name] is None:
+                said = f"There is no {target} `{value}`, given as {name}."
+                reasons.append(Reason(name, said, gatherer.place_of(r.record)))
         yield replace(r, values=values), reasons
 
 
