@@ -32,13 +32,17 @@ DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Fire `event` on the record of that id, or create one where the id is None. `values` are typed, references ids."""
+    """Fire `event` on the record of that id, or create one where the id is None. `values` are typed, references ids.
+
+    `acknowledged` names warnings that the caller has seen and accepts.
+    """
 
     record: str
     event: str
     id: int | None
     values: Mapping[str, Any] = field(default_factory=dict)
     source: str | None = None
+    acknowledged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class Firing:
     vouchers: list[Voucher] = field(default_factory=list)
     fired: list[Firing] = field(default_factory=list)
     pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
 
     def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
         """Note a refusal whose words are worked out later, when what they need has been read."""
@@ -428,8 +433,13 @@ class Work:
                 said = str(problem)
                 firing.refuse_by(lambda _, said=said: said, requirement.place, requirement.name)
                 continue
-            if not holds:
-                firing.refuse_by(requirement.message, requirement.place, requirement.name)
+            if holds:
+                continue
+            if requirement.warning and requirement.name in firing.root.request.acknowledged:
+                firing.acknowledged.append(requirement.name)
+                continue
+            more = f"acknowledge `{requirement.name}` to go on" if requirement.warning else ""
+            firing.refuse_by(requirement.message, requirement.place, requirement.name, more)
 
     def say(self, firing: Firing) -> None:
         """Turn what stands against a firing into words."""

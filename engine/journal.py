@@ -229,10 +229,13 @@ def chained(before: str, row: Sequence[Any]) -> str:
 
 
 def reads(firing: Firing) -> str:
-    """The fields of the record itself that the rules read, and what the caller gave."""
+    """The fields of the record itself that the rules read, what the caller gave, and the warnings acknowledged."""
     program, row = firing.program, firing.v[0]
     own = {name: row[i] for name, i in program.own_read}
-    return written({"own": own, "given": dict(zip(program.taken, firing.v[1], strict=True))})
+    found: dict[str, Any] = {"own": own, "given": dict(zip(program.taken, firing.v[1], strict=True))}
+    if firing.acknowledged:
+        found["acknowledged"] = firing.acknowledged
+    return written(found)
 
 
 def changes(firing: Firing) -> str:
