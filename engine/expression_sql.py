@@ -25,6 +25,7 @@ from sqlalchemy import (
     literal,
     not_,
     null,
+    nulls_first,
     or_,
     true,
 )
@@ -78,8 +79,15 @@ def sql_number(node: Node, columns: Columns, kind: str) -> Sql:
     """The number of a checked expression, scaled as values of that kind are kept; raises ExpressionError R206."""
     term, scale = _term(node, columns), SCALES[kind]
     if term.scale > scale:
-        raise _refused(node, f"it has more than the {scale} digits that are kept of {kind}")
+        raise _refused(node, f"it has more digits than the {scale} that are kept of {kind}")
     return _at_scale(term, scale, node).sql
+
+
+def in_order(sql: Sql, kind: Type) -> Sql:
+    """What rows are ordered by: none first, texts by code point, choices as they are listed, in every database."""
+    if kind.kind == "choice":
+        sql = _rank(sql, kind.choices)
+    return nulls_first(CodePointOrder(sql) if kind.kind == "text" else sql)
 
 
 class CodePointOrder(GenericFunction[str]):

@@ -9,7 +9,7 @@ from . import definitions as d
 from .batch import Batch, Rules, pieces
 from .errors import UsageFault
 from .execution import Request, Root
-from .expression_sql import sql_expression
+from .expression_sql import in_order, sql_expression
 from .expressions import Node, parse
 from .facts import Facts
 from .gathering import Gatherer
@@ -63,7 +63,7 @@ def bound(joined: Joined, fields: Mapping[str, d.Field], values: Mapping[str, An
 def selected(session: Session, joined: Joined, where: Node | None, order: tuple[str, ...]) -> list[int]:
     """The ids of the records that meet a condition, in order."""
     condition = sql_expression(where, joined) if where is not None else None
-    by = [joined.column(d.dotted(name))[0] for name in order] or [joined.column(("id",))[0]]
+    by = [in_order(*joined.column(d.dotted(name))) for name in order]
     statement = joined.select([("id",)])
     if condition is not None:
         statement = statement.where(condition)

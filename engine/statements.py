@@ -5,6 +5,7 @@ It reads, reckons and lays out; what is printed or written to a file is the call
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -554,7 +555,7 @@ class _Drawing:
         type_ = self.types[figure.name]
         if path := currency_path(self.library, measure, type_):
             groups["currency_"] = joined.column(path)[0]
-        amount = measured(joined, measure).label("amount_")
+        amount = _amount(joined, measure).label("amount_")
         if measure.where:
             conditions.append(_in_sql(_parsed(measure.where), joined, measure.where))
         statement = joined.selecting(*(c.label(n) for n, c in groups.items()), amount)
@@ -611,8 +612,8 @@ class _Drawing:
         days = [self.given.day(path) for path in figure.days.paths]
         if kind == "over":
             _refuse_backwards(*days)
-            return [c for day, c in zip(days, (column >= days[0], column <= days[1]), strict=True) if day]
-        return [column < days[0] if kind == "before" else column <= days[0]] if days[0] else []
+            return [*_compared(operator.ge, column, days[0]), *_compared(operator.le, column, days[1])]
+        return _compared(operator.lt if kind == "before" else operator.le, column, days[0])
 
     @property
     def period(self) -> tuple[date, date]:
@@ -764,7 +765,7 @@ class _Drawing:
             place = (figures[name].formula or self.statement).place
             value = self.reckoned(self.formulas[name], place, values, f"{figures[name].title} of {what}")
             values[name] = _as_named(value, self.types[name], self.places(currency))
-        return values
+        return {name: values[name] for name in figures}
 
     # --- totals ---
 
@@ -978,6 +979,13 @@ def currency_path(library: Library, measure: d.Measure, type_: Type) -> Path | N
     return (*path[:-1], *declared) if declared else None
 
 
+def _compared(
+    sign: Callable[[Any, Any], Any], column: ColumnElement[Any], day: date | None
+) -> list[ColumnElement[bool]]:
+    """A bound on a date; none bounds nothing."""
+    return [] if day is None else [sign(column, day)]
+
+
 def _record(library: Library, name: str) -> d.Record:
     found = library.record(name)
     assert found is not None
@@ -988,14 +996,25 @@ def _parsed(text: d.Text) -> Node:
     try:
         return parse(text.text)
     except ExpressionError as wrong:
-        raise InvalidInput(f"{text.place}: {wrong.message}") from None
+        raise _said(wrong, text.place) from None
 
 
 def _in_sql(node: Node, joined: Joined, text: d.Text) -> ColumnElement[bool]:
     try:
         return sql_expression(node, joined)
     except ExpressionError as wrong:
-        raise InvalidInput(f"{text.place}: {wrong.message}") from None
+        raise _said(wrong, text.place) from None
+
+
+def _amount(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
+    try:
+        return measured(joined, measure)
+    except ExpressionError as wrong:
+        raise _said(wrong, (measure.sum or measure).place) from None
+
+
+def _said(wrong: ExpressionError, place: Place) -> InvalidInput:
+    return InvalidInput(f"{place}: {wrong.message}{': ' + wrong.hint if wrong.hint else ''}.")
 
 
 def _refuse_backwards(first: date | None, last: date | None) -> None:
