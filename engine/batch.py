@@ -158,7 +158,7 @@ class _Refused(Exception):
 def resolve(gatherer: Gatherer, requests: Sequence[Request]) -> Iterator[tuple[Request, list[Reason]]]:
     """Replace the keys of records by their numbers, all of them looked up together; a key of nothing is a reason."""
     library = gatherer.library
-    targets = {(r.record, r.event): key_targets(library, r.record, r.event) for r in requests}
+    targets = {asked: key_targets(library, *asked) for asked in {(r.record, r.event) for r in requests}}
     wanted: dict[str, set[str]] = defaultdict(set)
     for r in requests:
         for name, target in targets[(r.record, r.event)].items():

@@ -661,7 +661,7 @@ class Frame:
             by_key = in_place and type_.kind == "ref"
             sources.append(frame.key_of(asked) if by_key else frame.source(asked))
             types.append(type_)
-        on = about.source(decision.dated_by) if decision.dated_by else about.date()
+        on = "None" if not self.is_dated(decision) else about.source(decision.dated_by) if decision.dated_by else about.date()
         outputs = [f.type for f in decision.outputs.values()]
         key = ("decided", decision.name, *sources, on)
         operation = self.compiler.add(p.Decided, key, [*sources, on], use.place)
@@ -669,6 +669,11 @@ class Frame:
             operation.table = build_table(decision, types, outputs)
             operation.refusal = self.decision_refusal(use, decision, about)
         return operation, decision
+
+    def is_dated(self, decision: d.Decision) -> bool:
+        """Does the day make a difference: has any row a first or a last one?"""
+        rows = self.library.record(decision.rows_of) if decision.rows_of else None
+        return bool(rows and {"from", "until"} & rows.fields.keys()) or any(r.since or r.until for r in decision.rows)
 
     def decision_refusal(self, use: d.Use, decision: d.Decision, about: Frame) -> Callable[[p.Values], str]:
         text = decision.refusal or d.Text(f"The decision {decision.name} has no row for this.", decision.place)

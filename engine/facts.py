@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from hashlib import sha256
@@ -43,8 +43,17 @@ def _as_text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is no value of a rule")
 
 
+def _writer() -> Callable[[Any], str]:
+    """The C encoder made once: `JSONEncoder.encode` makes a new one for every value, which costs more than its work."""
+    make = json.encoder.c_make_encoder
+    if make is None:
+        return json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text).encode
+    encode = make(None, _as_text, json.encoder.encode_basestring, None, ":", ",", False, False, False)
+    return lambda content: "".join(encode(content, 0))
+
+
 # The one way in which content is written before it is hashed or kept: as `plain` would have it, in one pass.
-written = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text).encode
+written = _writer()
 
 
 def digest(text: str) -> str:

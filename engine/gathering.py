@@ -6,10 +6,11 @@ the work has made so far (`Pending`).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, MetaData, and_, false, func, or_, select
@@ -50,7 +51,8 @@ class Gatherer:
         self.pending = Pending()
         self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
         # Answers of tables whose rows stand in the pack hold for good; those over records for this piece of work.
-        self.decided, self.decided_now = decided, {}  # type: ignore[var-annotated]
+        self.decided: dict[str, dict[Any, Any]] = decided
+        self.decided_now: dict[str, dict[Any, Any]] = {}
         self.keys: dict[tuple[str, str], int | None] = {}
 
     def place_of(self, record: str) -> Place:
@@ -259,15 +261,19 @@ class Gatherer:
     def read_decisions(self, operation: p.Decided, asked: list[tuple[Any, Any]]) -> None:
         table = operation.table
         assert table is not None
-        memo = self.decided if table.decision.rows_of is None and not self.names_records(table) else self.decided_now
-        missing = {key for _, key in asked if (table.name, key) not in memo}
+        lasting = table.decision.rows_of is None and not self.names_records(table)
+        memo = (self.decided if lasting else self.decided_now).setdefault(table.name, {})
+        keys = {key for _, key in asked}
+        missing = keys - memo.keys()
         if missing:
-            for key, answer in self.decide_all(table, missing).items():
-                memo[(table.name, key)] = answer
+            memo.update(self.decide_all(table, missing))
+        for key in keys - missing:
+            value, _, content = memo[key]
+            self.facts.contents[value[-1]] = content
+        index = operation.index
         for firing, key in asked:
-            value, problem, content = memo[(table.name, key)]
-            firing.v[operation.index] = value
-            self.facts.contents.setdefault(value[-1], content)
+            value, problem, _ = memo[key]
+            firing.v[index] = value
             if problem is not None:
                 firing.refuse_by(operation.refusal, operation.place, table.name, problem)
 
@@ -275,35 +281,36 @@ class Gatherer:
         return any(t.kind == "ref" for t in table.output_types)
 
     def decide_all(self, table: Table, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
-        rows: Sequence[TableRow] = table.rows
-        candidates: list[dict[str, Any]] = []
-        if table.decision.rows_of:
-            candidates = self.table_rows(table, keys)
-            rows = [row_of_record(table, f"{table.decision.rows_of} {c['id']}", c) for c in candidates]
-        near = _Near(table, rows) if table.decision.rows_of else None
+        """The answers by (input..., date). Days between which no row begins or ends share one answer."""
+        near = _Near(table, self.table_rows(table, keys)) if table.decision.rows_of else None
+        rows = near.all if near else table.rows
+        days = turning_days(rows)
+        taken: dict[tuple[Any, ...], Any] = {}
         answers = {}
         for key in keys:
-            inputs, on = key[:-1], key[-1]
-            asked = near.rows(inputs) if near else rows
-            answer = decide(table, inputs, on, asked)
-            answers[key] = self.answered(table, inputs, on, answer, asked if near else ())
+            inputs, span = key[:-1], span_of(days, key[-1])
+            same = (*inputs, span)
+            if same not in taken:
+                asked = near.rows(inputs) if near else rows
+                answer = decide(table, inputs, key[-1], asked)
+                taken[same] = self.answered(table, inputs, span, answer, asked if near else ())
+            answers[key] = taken[same]
         return answers
 
     def answered(
-        self, table: Table, inputs: tuple[Any, ...], on: date | None, answer: Answer, rows: Sequence[TableRow]
+        self, table: Table, inputs: tuple[Any, ...], span: Span | None, answer: Answer, rows: Sequence[TableRow]
     ) -> tuple[tuple[Any, ...], str | None, str]:
         """(value, problem, the fact's text): the value is the outputs and the fact's hash."""
         outputs = self.with_ids(table, answer)
         collected = table.decision.hit == "collect"
         content = {
-            "decision": table.name, "inputs": dict(zip(table.inputs, inputs, strict=True)), "on": on,
+            "decision": table.name, "inputs": dict(zip(table.inputs, inputs, strict=True)), "on": span,
             "rows": answer.rows, "key_set": answer.key_set, "outputs": outputs,
         }  # fmt: skip
         if table.decision.rows_of:
             content["candidates"] = [
-                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then}
-                for r in rows if r.matches(inputs)
-            ]  # fmt: skip
+                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then} for r in rows
+            ]
         fact = self.facts.add(content)
         text = self.facts.contents[fact]
         if outputs is None:
@@ -423,14 +430,41 @@ class Gatherer:
 
 
 class _Near:
-    """Finds among many rows those that can match, by what their non-empty inputs say."""
+    """Finds among many rows that are records those whose filled inputs are as asked, without going through all."""
 
-    def __init__(self, table: Table, rows: Sequence[TableRow]) -> None:
-        self.table = table
-        self._rows = rows
+    def __init__(self, table: Table, records: Sequence[Mapping[str, Any]]) -> None:
+        self.all: list[TableRow] = []
+        self._by_filled: dict[tuple[int, ...], dict[tuple[Any, ...], list[TableRow]]] = {}
+        for record in records:
+            row = row_of_record(table, f"{table.decision.rows_of} {record['id']}", record)
+            filled = tuple(i for i, n in enumerate(table.inputs) if record.get(n) is not None)
+            values = tuple(record[table.inputs[i]] for i in filled)
+            self._by_filled.setdefault(filled, {}).setdefault(values, []).append(row)
+            self.all.append(row)
 
     def rows(self, inputs: Sequence[Any]) -> list[TableRow]:
-        return [r for r in self._rows if r.matches(inputs)]
+        found = []
+        for filled, by_values in self._by_filled.items():
+            found += by_values.get(tuple(inputs[i] for i in filled), ())
+        return found
+
+
+Span = tuple[date | None, date | None]
+
+
+def turning_days(rows: Iterable[TableRow]) -> list[date]:
+    """The days on which some row begins to hold, or holds no more."""
+    days = {r.since for r in rows if r.since} | {r.until + timedelta(days=1) for r in rows if r.until and r.until < date.max}
+    return sorted(days)
+
+
+def span_of(days: Sequence[date], on: date | None) -> Span | None:
+    """The first and last day around `on` between which no row begins or ends; None where the day makes no difference."""
+    if on is None:
+        return None
+    place = bisect_right(days, on)
+    since = days[place - 1] if place else None
+    return since, days[place] - timedelta(days=1) if place < len(days) else None
 
 
 def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
@@ -472,6 +506,3 @@ def parts(values: Iterable[Any]) -> Iterable[list[Any]]:
     listed = list(values)
     for start in range(0, len(listed), AT_ONCE):
         yield listed[start : start + AT_ONCE]
-
-
-Row = Mapping[str, Any]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -137,16 +137,19 @@ class Journal:
 
     def ledger_rows(self, firings: list[tuple[int, Firing]]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
         """The rows of vouchers and of entries, numbered in their series."""
-        numbers = self.numbers({(v.series, v.company): 0 for _, f in firings for v in f.vouchers}) if firings else {}
+        written_by = [(log_id, v) for log_id, f in firings for v in f.vouchers]
+        if not written_by:
+            return [], []
+        numbers = self.numbers({(v.series, v.company): 0 for _, v in written_by})
+        ids = self.session.reserve(VOUCHER, self.metadata, len(written_by))
+        entry_ids = iter(self.session.reserve(ENTRY, self.metadata, sum(len(v.entries) for _, v in written_by)))
         vouchers, entries = [], []
-        for log_id, firing in firings:
-            for voucher in firing.vouchers:
-                id_ = self.session.next_id(VOUCHER, self.metadata)
-                number = numbers[(voucher.series, voucher.company)] = numbers[(voucher.series, voucher.company)] + 1
-                vouchers.append(self.voucher_row(id_, log_id, voucher, number))
-                entries += self.entry_rows(id_, voucher)
-        if numbers:
-            self.move_numbers(numbers)
+        for id_, (log_id, voucher) in zip(ids, written_by, strict=True):
+            key = (voucher.series, voucher.company)
+            numbers[key] += 1
+            vouchers.append(self.voucher_row(id_, log_id, voucher, numbers[key]))
+            entries += entry_rows(entry_ids, id_, voucher)
+        self.move_numbers(numbers)
         return vouchers, entries
 
     def voucher_row(self, id_: int, log_id: int, voucher: Voucher, number: int) -> tuple[Any, ...]:
@@ -154,15 +157,6 @@ class Journal:
         prefix = ledger.series.get(voucher.series, voucher.series) if ledger else voucher.series
         return (id_, log_id, voucher.company, voucher.series, f"{prefix}-{number:06d}", voucher.posting, voucher.currency,
                 self.work.now, voucher.date, voucher.reverses)  # fmt: skip
-
-    def entry_rows(self, voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:
-        """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions."""
-        next_id, metadata = self.session.next_id, self.metadata
-        return [
-            (next_id(ENTRY, metadata), voucher_id, line, e[0], e[1], e[2], to_kept(e[3], "money"), voucher.company,
-             voucher.date, voucher.currency, *e[4:])
-            for line, e in enumerate(voucher.entries, 1)
-        ]  # fmt: skip
 
     def voucher_digests(self, vouchers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]]) -> dict[int, str]:
         by_voucher: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
@@ -249,3 +243,12 @@ def changes(firing: Firing) -> str:
     else:
         found = {columns[i][0]: [before[i], after[i]] for i in program.changed if before[i] != after[i]}
     return written(found)
+
+
+def entry_rows(ids: Iterator[int], voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:
+    """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions."""
+    company, on, currency = voucher.company, voucher.date, voucher.currency
+    return [
+        (next(ids), voucher_id, line, e[0], e[1], e[2], to_kept(e[3], "money"), company, on, currency, *e[4:])
+        for line, e in enumerate(voucher.entries, 1)
+    ]

@@ -256,7 +256,7 @@ class Again:
     def decided(self, operation: p.Decided, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
         table = operation.table
         assert table is not None
-        if list(content["inputs"].values()) != plain(list(asked[:-1])) or content["on"] != plain(asked[-1]):
+        if list(content["inputs"].values()) != plain(list(asked[:-1])) or not within(content["on"], asked[-1]):
             raise Differs(f"the decision {table.name} was asked with {content['inputs']}; now with {plain(list(asked))}")
         rows: Sequence[TableRow] = table.rows
         if table.decision.rows_of:
@@ -375,6 +375,14 @@ class Again:
             elif effect.ids is not None:
                 for _ in effect.ids(self.v):
                     yield effect.record, effect.event, values
+
+
+def within(span: Sequence[str | None] | None, on: date | None) -> bool:
+    """Does a decision that was taken for these days hold for this one?"""
+    if span is None or on is None:
+        return span is None and on is None
+    since, until = span
+    return (since is None or since <= on.isoformat()) and (until is None or on.isoformat() <= until)
 
 
 def candidate(output_types: Sequence[Type], content: Mapping[str, Any]) -> TableRow:
