@@ -45,8 +45,9 @@ class Imported:
     """What an import did, or with a plan would do: a chunk further each time that progress is told.
 
     created: records by type, those that the rows named and that were missing included. skipped: rows whose record is
-    there with the same content. problems: everything that stands against rows, at the end sorted by line; a row may
-    have several. is_written: something was written besides the refusal log; if not, `created` says what would be.
+    there with the same content. problems: everything that stands against rows (those of a second file included), at the
+    end sorted by line; a row may have several. is_written: something was written besides the refusal log; if not,
+    `created` says what would be.
     """
 
     record: str
@@ -56,7 +57,7 @@ class Imported:
     skipped: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     is_written: bool = False
-    _refused: set[tuple[str, int]] = field(default_factory=set)
+    _refused: set[int] = field(default_factory=set)
     _created_rows: int = 0
 
     @property
@@ -74,7 +75,7 @@ class Imported:
         self.skipped += done.skipped
         self.problems += done.problems
         self._created_rows += done.created_rows
-        self._refused.update((p.file, p.line) for p in done.problems)
+        self._refused.update(p.line for p in done.problems if p.file == str(self.files[""]))
 
     def sort(self) -> None:
         """By line; what is wrong in a second file comes after the main one."""
@@ -350,7 +351,7 @@ class _Import:
 
         try:
             known = self.batch.within(work)
-            known.result.is_written = True
+            known.result.is_written = bool(known.result.created)
         except _TakenBack as taken_back:
             known = taken_back.known
             if not self.batch.plan:
@@ -497,7 +498,7 @@ class _Chunk:
             for record, values in row.creates:
                 shape = self.run.shape(record)
                 identity = self.identity(shape, values) or (record, tuple(values.items()))
-                if identity not in named and identity not in self.known.there and identity not in earlier:
+                if not any(identity in known for known in (named, earlier, self.known.there, self.known.refused)):
                     named[identity] = self.want(shape, values, row, is_row=False)
             rows.append(self.want(self.run.shape(self.run.mapping.to), row.values, row, is_row=True))
             earlier.add(rows[-1].identity)
@@ -651,11 +652,13 @@ class _Chunk:
 
     def full(self, wanted: _Wanted) -> dict[str, Any]:
         """What the file says of a record: its values, and the defaults of columns that are empty."""
-        mapping, raw = self.run.mapping, wanted.row.raw
-        defaults = {
-            n: v for n, v in wanted.shape.defaults.items() if n in (raw if mapping.by_name else self.run.mapped)
+        given, defaults = wanted.given, wanted.shape.defaults
+        there = wanted.row.raw if self.run.mapping.by_name else self.run.mapped
+        return {
+            n: given[n] if n in given else defaults[n]
+            for n in wanted.shape.fields
+            if n in given or (n in defaults and n in there)
         }
-        return {**defaults, **wanted.given}
 
     def content(self, wanted: _Wanted) -> dict[str, Any]:
         """The same as the log holds it: references as numbers, amounts and dates as texts."""
