@@ -1,13 +1,15 @@
-"""What several test modules share: a PostgreSQL server of the session's own."""
+"""What several test modules share: a PostgreSQL server of the session's own, and stores to work in."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
+from support import DEPOT, Stores, World, stocked
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,28 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         yield url.render_as_string(hide_password=False)
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    return Stores(tmp_path_factory.mktemp("stores"))
+
+
+@pytest.fixture
+def depot(stores: Stores) -> Iterator[World]:
+    """A store in memory for the pack of the depots, with what is needed to take orders."""
+    with stores.memory(DEPOT) as world:
+        yield stocked(world)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def everywhere(request: pytest.FixtureRequest, stores: Stores) -> Iterator[World]:
+    """The same in a file and in PostgreSQL."""
+    with opened(request, stores, DEPOT) as world:
+        yield stocked(world)
+
+
+def opened(request: pytest.FixtureRequest, stores: Stores, folder: Path) -> AbstractContextManager[World]:
+    if request.param == "postgresql":
+        return stores.postgresql(folder, request.getfixturevalue("postgresql_url"))
+    return stores.on_disk(folder)

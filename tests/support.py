@@ -1,0 +1,278 @@
+"""A store with a pack in it, and the few verbs that tests of the engine are written in."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from charter.engine import catalog
+from charter.engine.application import Charter, actor_in, rules_of
+from charter.engine.batch import Batch, Clock, Rules
+from charter.engine.execution import Actor, Request, Root
+from charter.engine.facts import Facts
+from charter.engine.gathering import Gatherer
+from charter.engine.mappings import KeyText
+from charter.engine.processes import run, takes_of
+from charter.engine.store import Store
+from sqlalchemy import create_engine, make_url, text
+
+PACKS = Path(__file__).parent / "packs"
+TODAY = "2026-03-31"
+ANYONE = Actor(None, "test", "test", frozenset(), unbound=True)
+
+
+def clock(day: str = TODAY) -> Clock:
+    return Clock(f"{day}T12:00:00.000000Z")
+
+
+def day(written: str) -> date:
+    return date.fromisoformat(written)
+
+
+@dataclass
+class World:
+    """An open store that was set up for a pack. Everybody's actions come from one login where the store says so."""
+
+    store: Store
+    pack: catalog.Pack
+    today: str = TODAY
+    plan: bool = False
+    one_login: bool = True
+    logins: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.rules: Rules = rules_of(self.pack)
+        self.charter = Charter(self.store, "test", clock(self.today))
+
+    def batch(self, who: str | None = None) -> Batch:
+        return Batch(self.rules, self.store, self.actor(who), clock(self.today), self.plan, self.one_login)
+
+    def actor(self, who: str | None) -> Actor:
+        if who is None:
+            return ANYONE
+        with self.store.transaction() as session:
+            found = actor_in(session, self.rules.metadata, who, day(self.today))
+        assert found is not None, f"there is no actor {who}"
+        return Actor(found.id, found.number, self.logins.get(who, "test"), found.grants)
+
+    def perform(self, requests: Sequence[Request], who: str | None = None, chunk: int = 1000) -> list[Root]:
+        return [root for roots in self.batch(who).in_chunks(requests, chunk) for root in roots]
+
+    def creation(self, record: str, event: str = "create", **values: Any) -> Request:
+        fields = self.rules.library.creation_fields(self.rules.library.record(record), event)
+        return Request(record, event, None, {n: typed(v, fields.get(n)) for n, v in values.items()})
+
+    def request(self, record: str, event: str, key: str | int, acknowledged: Sequence[str] = (), **values: Any) -> Request:
+        fields = {
+            n: f
+            for _, t in self.rules.library.transitions(self.rules.library.record(record), event)
+            for n, f in self.rules.library.taken(self.rules.library.record(record), t).items()
+        }
+        given = {n: typed(v, fields.get(n)) for n, v in values.items()}
+        return Request(record, event, self.id(record, key), given, acknowledged=frozenset(acknowledged))
+
+    def create(self, record: str, who: str | None = None, event: str = "create", **values: Any) -> int:
+        """Create a record that must stand; its number."""
+        (root,) = self.perform([self.creation(record, event, **values)], who)
+        assert not root.reasons, said(root)
+        assert root.firing is not None
+        return int(root.firing.id)
+
+    def fire(self, record: str, event: str, key: str | int, who: str | None = None, **values: Any) -> Root:
+        (root,) = self.perform([self.request(record, event, key, **values)], who)
+        return root
+
+    def must(self, record: str, event: str, key: str | int, who: str | None = None, **values: Any) -> Root:
+        """Fire what must stand."""
+        root = self.fire(record, event, key, who, **values)
+        assert not root.reasons, said(root)
+        return root
+
+    def run(self, process: str, who: str | None = None, **given: str) -> list[Root]:
+        found = self.rules.library.process(process)
+        assert found is not None
+        return [r for roots, _ in run(self.batch(who), found, takes_of(found.takes, given, process)) for r in roots]
+
+    def id(self, record: str, key: str | int) -> int:
+        if isinstance(key, int):
+            return key
+        with self.store.transaction() as session:
+            found = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), {}).id_of(record, key)
+        assert found is not None, f"there is no {record} {key}"
+        return found
+
+    def field(self, record: str, key: str | int, *names: str) -> Any:
+        """The values of a record's fields as rules see them."""
+        id_ = self.id(record, key)
+        with self.store.transaction() as session:
+            gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), {})
+            paths = tuple(tuple(n.split(".")) for n in names)
+            values = gatherer.values(record, paths, [id_])[id_][:-1]
+        return values[0] if len(names) == 1 else values
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.store.transaction() as session:
+            return [tuple(row) for row in session.connection.execute(text(sql))]
+
+    def change(self, *statements: str) -> None:
+        """What no rule does: change the database behind the engine's back."""
+        with self.store.transaction() as session:
+            for statement in statements:
+                session.connection.exec_driver_sql(statement)
+
+    def tables(self, *left_out: str) -> dict[str, list[tuple[Any, ...]]]:
+        """Every table with all its rows."""
+        with self.store.transaction() as session:
+            return {
+                name: sorted((tuple(r) for r in session.connection.execute(table.select())), key=repr)
+                for name, table in self.rules.metadata.tables.items()
+                if name not in left_out
+            }
+
+
+def said(root: Root) -> str:
+    """What stands against an event, one reason a line."""
+    return "\n".join(f"{reason.message} [{reason.rule}]" for reason in root.reasons)
+
+
+def typed(value: Any, field_: Any) -> Any:
+    """A value as a request has it, from how a test writes it."""
+    if field_ is None or value is None or not isinstance(value, str):
+        return value
+    kind = field_.type.kind
+    if kind == "ref":
+        return KeyText(value)
+    if kind in ("money", "price", "number"):
+        return Decimal(value)
+    return day(value) if kind == "date" else int(value) if kind == "whole" else value
+
+
+class Stores:
+    """Makes fresh stores: each pack is set up once for a database and copied after that."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.packs: dict[Path, catalog.Pack] = {}
+        self.files: dict[Path, Path] = {}
+        self.templates: dict[Path, str] = {}
+
+    def pack(self, folder: Path) -> catalog.Pack:
+        if folder not in self.packs:
+            self.packs[folder] = catalog.load(folder)
+        return self.packs[folder]
+
+    def set_up(self, url: str, pack: catalog.Pack) -> None:
+        store = Store(url)
+        Charter(store, "test", clock("2026-01-01")).init(pack, "administrator", demonstration=True)
+        store.close()
+
+    def file(self, folder: Path) -> Path:
+        if folder not in self.files:
+            path = self.folder / f"{uuid4().hex}.db"
+            self.set_up(f"sqlite:///{path}", self.pack(folder))
+            self.files[folder] = path
+        return self.files[folder]
+
+    @contextmanager
+    def memory(self, folder: Path) -> Iterator[World]:
+        store = Store("sqlite://")
+        connection = store.engine.raw_connection()
+        source = sqlite3.connect(self.file(folder))
+        source.backup(connection.driver_connection)  # type: ignore[arg-type]
+        source.close()
+        connection.close()
+        yield World(store, self.pack(folder))
+        store.close()
+
+    @contextmanager
+    def on_disk(self, folder: Path) -> Iterator[World]:
+        path = self.folder / f"{uuid4().hex}.db"
+        shutil.copy(self.file(folder), path)
+        store = Store(f"sqlite:///{path}")
+        yield World(store, self.pack(folder))
+        store.close()
+        path.unlink()
+
+    @contextmanager
+    def postgresql(self, folder: Path, server: str) -> Iterator[World]:
+        name = f"w{uuid4().hex}"
+        if folder not in self.templates:
+            self.templates[folder] = f"t{uuid4().hex}"
+            administer(server, f"CREATE DATABASE {self.templates[folder]}")
+            self.set_up(at(server, self.templates[folder]), self.pack(folder))
+        administer(server, f"CREATE DATABASE {name} TEMPLATE {self.templates[folder]}")
+        store = Store(at(server, name))
+        yield World(store, self.pack(folder))
+        store.close()
+        administer(server, f"DROP DATABASE {name}")
+
+
+def at(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def administer(server: str, statement: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+# --- the pack of the depots -------------------------------------------------------------------------------------------
+
+
+DEPOT = PACKS / "depot"
+
+
+def stocked(world: World) -> World:
+    """Two depots with a keeper each, an auditor, a clerk, and articles with prices."""
+    for name in ("ann", "bob", "cyd", "eve"):
+        world.create("actor", number=name, name=name.title())
+    grant(world, "ann", "keeper", "depot/N")
+    grant(world, "bob", "keeper", "depot/S")
+    grant(world, "cyd", "clerk")
+    grant(world, "eve", "auditor")
+    world.create("depot", number="N", currency="EUR")
+    world.create("depot", number="S", currency="EUR")
+    world.create("depot", number="J", currency="JPY")
+    for number, kind, price in (("A", "plain", "10"), ("B", "book", "33.333333"), ("C", "plain", "0.005")):
+        world.create("article", number=number, kind=kind)
+        world.create("tariff", article=number, price=price)
+    world.create("article", number="X", kind="odd")
+    return world
+
+
+def grant(world: World, actor: str, role: str, held_for: str | None = None, **days: str) -> int:
+    days = {"from_": "2026-01-01", **days}
+    values = {n.rstrip("_"): v for n, v in days.items()}
+    return world.create("role_grant", event="grant", actor=actor, role=role, held_for=held_for, **values)
+
+
+def ordered(world: World, number: str = "1", depot: str = "N", lines: Sequence[tuple[str, str]] = (("A", "2"),), **more: Any) -> int:
+    """An order with its lines of (article, quantity)."""
+    values = {"ordered_on": "2026-03-02", "note": "please", **more}
+    id_ = world.create("order", number=number, depot=depot, **values)
+    for index, (article, quantity) in enumerate(lines, 1):
+        world.create("line", order=number, number=index, article=article, quantity=quantity)
+    return id_
+
+
+def approved(world: World, number: str = "1", **more: Any) -> int:
+    id_ = ordered(world, number, **more)
+    world.must("order", "check", number)
+    world.must("order", "approve", number)
+    return id_
+
+
+def sent(world: World, number: str = "1", **more: Any) -> int:
+    id_ = approved(world, number, **more)
+    world.must("order", "send", number)
+    return id_
