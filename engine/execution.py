@@ -338,7 +338,7 @@ class Work:
         for segment in program.segments:
             if segment.late != late or (upto is not None and segment.upto - p.FIRST >= upto):
                 continue
-            standing = firings if late else [f for f in firings if f.root.stands and not f.pending]
+            standing = firings if late else standing_of(firings)
             if segment.reading is not None:
                 self.gatherer.read(segment.reading, standing)
             elif segment.compute is not None:
@@ -588,6 +588,11 @@ class Work:
         for id_, series, company, was_on, currency, posting, entries in vouchers:
             mirrored = [(*e[:3], -e[3], *e[4:]) for e in entries]
             firing.vouchers.append(Voucher(posting, series, company, on or was_on, currency, mirrored, id_))
+
+
+def standing_of(firings: list[Firing]) -> list[Firing]:
+    """Those that nothing stands against so far; most often all of them."""
+    return [f for f in firings if not f.pending and not f.root.reasons and not f.root.deferred]
 
 
 def in_tree_order(firing: Firing) -> Iterator[Firing]:

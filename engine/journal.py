@@ -16,6 +16,7 @@ from sqlalchemy import select
 from . import definitions as d
 from .execution import Firing, Root, Voucher, Work, in_tree_order
 from .facts import digest, written
+from .model import WHOLE
 from .money import to_kept
 from .store import encoder
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
@@ -69,13 +70,13 @@ class Journal:
                 new.append(encode(row))
             else:
                 before = pending.before[(record.name, id_)]
-                places = tuple(i for i in range(len(row)) if row[i] != before[i])
+                places = tuple(i for i in range(len(row)) if row[i] is not before[i] and row[i] != before[i])
                 if places:
-                    kept = encode(row)
-                    changed[places].append([*(kept[i] for i in places), id_])
+                    changed[places].append([*(row[i] for i in places), id_])
         self.session.insert(table, new)
         for places, updates in changed.items():
-            self.session.update(table, [columns[i][0] for i in places], updates)
+            encode_some = encoder([*(columns[i][1] for i in places), WHOLE])
+            self.session.update(table, [columns[i][0] for i in places], [encode_some(u) for u in updates])
         self.session.delete(table, gone)
 
     # --- the log and the ledger ---
