@@ -124,7 +124,6 @@ def guards() -> tuple[Callable[[Any], bool], Callable[[Any], bool], Any]:
 def check_base_pack(timed: Callable[[Callable[[], object]], float]) -> tuple[float, float, int]:
     """Seconds to check the base pack in process, seconds to read its YAML, and how many lines it has."""
     import yaml
-
     from charter.engine import catalog
     from charter.engine.check import check
 

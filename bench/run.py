@@ -88,7 +88,9 @@ def memory(folder: Path, lines: int) -> dict[str, Result]:
     for count in (lines, max(1000, lines // 10)):
         store = folder / f"memory{count}.db"
         shutil.copy(prepared_file(folder, count), store)
-        out = subprocess.run([sys.executable, __file__, "--peak", str(store)], check=True, capture_output=True, text=True)
+        out = subprocess.run(
+            [sys.executable, __file__, "--peak", str(store)], check=True, capture_output=True, text=True
+        )
         peaks.append(int(out.stdout) / 1024)
     return {"memory": Result(*peaks, "MB")}
 

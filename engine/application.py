@@ -55,7 +55,8 @@ class Charter:
         """The rules in force; raises UsageFault where the store was never set up."""
         wanted = self.setting("pack")
         if wanted is None:
-            raise UsageFault(f"There is no Charter store at {self.store.url}: make one with `charter init`.")
+            url = self.store.engine.url.render_as_string(hide_password=True)
+            raise UsageFault(f"There is no Charter store at {url}: make one with `charter init`.")
         return self.rules_at(wanted)
 
     def rules_at(self, pack_hash: str) -> Rules:
@@ -100,7 +101,9 @@ class Charter:
                 said = f"There is no actor `{name}`" if name else f"No actor is bound to the login `{self.login}`"
                 raise UsageFault(f"{said}; known actors: {', '.join(known)}. Name one with --as, or bind the login.")
         if found.login != self.login and not self.is_demonstration:
-            raise UsageFault(f"The login `{self.login}` may not act as {found.number}, who is bound to `{found.login or 'no login'}`.")
+            raise UsageFault(
+                f"The login `{self.login}` may not act as {found.number}, who is bound to `{found.login or 'no login'}`."
+            )
         return replace(found, login=self.login)
 
     def batch(self, actor: Actor, plan: bool = False) -> Batch:
@@ -138,7 +141,9 @@ class Charter:
         batch = Batch(rules, self.store, actor, self.clock, one_login=True)
         self.keep_pack(session, rules, pack, actor)
         if is_new:
-            session.insert(rules.metadata.tables[STORE], [("pack", pack.hash), ("demonstration", str(demonstration).lower())])
+            session.insert(
+                rules.metadata.tables[STORE], [("pack", pack.hash), ("demonstration", str(demonstration).lower())]
+            )
             roots = batch.piece(session, [self.first_actor(administrator)])
             roots += batch.piece(session, [self.first_grant(administrator)])
         else:
@@ -155,7 +160,9 @@ class Charter:
         session.insert_missing(rules.metadata.tables[PACK], [row])
 
     def first_actor(self, administrator: str) -> Request:
-        return Request("actor", "create", None, {"number": administrator, "name": administrator, "login": self.login}, "init")
+        return Request(
+            "actor", "create", None, {"number": administrator, "name": administrator, "login": self.login}, "init"
+        )
 
     def first_grant(self, administrator: str) -> Request:
         values = {"actor": KeyText(administrator), "role": "administrator", "from": self.clock.today}
@@ -221,5 +228,3 @@ def refusals(roots: Iterable[Root]) -> Iterator[str]:
         for reason in root.reasons:
             where = root.request.source or f"{root.request.record} {root.request.id or ''}".strip()
             yield f"{where}: {reason.message} [{reason.place}]"
-
-

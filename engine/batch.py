@@ -184,7 +184,11 @@ def key_targets(library: Library, record: str, event: str) -> dict[str, str]:
     """The names that an event takes and that are references, with the record types they lead to."""
     found = library.record(record)
     transitions = library.transitions(found, event) if found else []
-    return {n: f.type.of for _, t in transitions for n, f in library.taken(found, t).items() if f.type.kind == "ref"} if found else {}
+    return (
+        {n: f.type.of for _, t in transitions for n, f in library.taken(found, t).items() if f.type.kind == "ref"}
+        if found
+        else {}
+    )
 
 
 def pieces(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
@@ -192,5 +196,3 @@ def pieces(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
     iterator = iter(items)
     while piece := list(islice(iterator, size)):
         yield piece
-
-

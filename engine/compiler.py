@@ -17,8 +17,8 @@ from . import programs as p
 from .cells import cell_source, constant, joined
 from .decisions import build_table
 from .errors import CharterFault, Place
-from .expression_python import ArithmeticProblem, Code, Constants, compile_function, python_source
 from .expression_python import FUNCTIONS as RUNTIME
+from .expression_python import ArithmeticProblem, Code, Constants, compile_function, python_source
 from .expression_types import Parts, check
 from .expressions import Binary, Call, Node, Path, Value, chain, parse, parse_template, walk
 from .library import Library
@@ -223,12 +223,12 @@ class Compiler:
         if who.field:
             holder = self.function(frame.load(who.field))
             return p.Entitlement(None, holder, None, f"the {'.'.join(who.field)}", who.place)
-        holder = self.role_holder(frame, who)
+        held_for = self.role_holder(frame, who)
         if who.decision:
-            return self.decided_entitlement(frame, who, holder)
+            return self.decided_entitlement(frame, who, held_for)
         held_of = self.library.manifest.roles.get(who.role or "")
         said = f"{who.role} of the {who.of[-1] if who.of else ''}" if held_of and held_of.of else str(who.role)
-        return p.Entitlement(who.role, holder if held_of and held_of.of else None, None, said, who.place)
+        return p.Entitlement(who.role, held_for if held_of and held_of.of else None, None, said, who.place)
 
     def role_holder(self, frame: Frame, who: d.Who) -> Callable[[p.Values], Any] | None:
         if not who.of:
@@ -260,7 +260,9 @@ class Compiler:
             found.append((source, self.checked(frame, f"{name} fits its currency", source, text, field.place)))
         return found
 
-    def requirement(self, frame: Frame, r: d.Requirement, guard: str = "", warning: bool = False) -> tuple[str, p.Requirement]:
+    def requirement(
+        self, frame: Frame, r: d.Requirement, guard: str = "", warning: bool = False
+    ) -> tuple[str, p.Requirement]:
         source = frame.source(r.that)
         source = f"not ({guard}) or {source}" if guard else source
         name = r.name or r.that.text
@@ -336,12 +338,16 @@ class Compiler:
             return f"_to_scale({source}, {self.constants.constant(unit(SCALES[field.type.kind]))})"
         return source
 
-    def values(self, frame: Frame, texts: Mapping[str, d.Text], fields: Mapping[str, d.Field], more: dict[str, str]) -> Any:
+    def values(
+        self, frame: Frame, texts: Mapping[str, d.Text], fields: Mapping[str, d.Field], more: dict[str, str]
+    ) -> Any:
         """A function from v to the values handed to another event."""
         sources = dict(more)
         for name, text in texts.items():
             field = fields.get(name)
-            sources[name] = self.fitted(frame, text, field) if field and field.type.kind != "ref" else frame.source(text)
+            sources[name] = (
+                self.fitted(frame, text, field) if field and field.type.kind != "ref" else frame.source(text)
+            )
         source = "{" + ", ".join(f"{n!r}: {s}" for n, s in sources.items()) + "}"
         self.need(source)
         return self.function(source)
@@ -363,7 +369,7 @@ class Compiler:
         found = {}
         for name, field in fields.items():
             path = step.copied if step.copied != ("this",) else ()
-            if name in step.values or frame.names.type_of((*path, name) or (name,)) is None:
+            if name in step.values or frame.names.type_of((*path, name)) is None:
                 continue
             source = frame.load((*step.copied, name))
             found[name] = f"(None if {source} is None else -{source})" if step.mirrored and field.mirrored else source
@@ -429,11 +435,15 @@ class Compiler:
             guards.append(row_guard or "True")
             with self.under(row_guard):
                 lines += self.entry_lines(inner, posting, row, ledger, row_guard)
-                requirements += [self.requirement(inner, r, joined([g for g in (guard, row_guard) if g])) for r in row.requirements]
+                requirements += [
+                    self.requirement(inner, r, joined([g for g in (guard, row_guard) if g])) for r in row.requirements
+                ]
         if posting.refusal:
             any_row = " or ".join(f"({g})" for g in guards) or "False"
             source = f"not ({guard}) or ({any_row})" if guard else any_row
-            requirements.append((source, self.checked(inner, f"{posting.name} has a row", source, posting.refusal, posting.place)))
+            requirements.append(
+                (source, self.checked(inner, f"{posting.name} has a row", source, posting.refusal, posting.place))
+            )
         self.need(head)
         space: dict[str, Any] = {"__builtins__": {}, **RUNTIME, **self.constants.names, **self.runtime}
         exec(compile("\n".join([*lines, "    return out"]), f"<{posting.name}>", "exec"), space)
@@ -455,7 +465,13 @@ class Compiler:
             operation, decision = frame.decided(use)
             account = next(i for i, f in enumerate(decision.outputs.values()) if f.type.kind == "ref")
             amount = frame.source(entry.amount)
-            line = [f"v[{operation.index}][{account}]", repr(entry.key), repr(f"{posting.name}/{row.name}"), "a", *dimensions]
+            line = [
+                f"v[{operation.index}][{account}]",
+                repr(entry.key),
+                repr(f"{posting.name}/{row.name}"),
+                "a",
+                *dimensions,
+            ]
             self.need(", ".join([amount, *line]))
             yield f"        a = {amount if entry.side == 'debit' else f'-({amount})'}"
             yield f"        if a: out.append(({', '.join(line)}))"
@@ -518,7 +534,9 @@ class Frame:
         if name in names.finds:
             return self.found(name, ()), type_ or TEXT
         if name in names.aliases:
-            alias = self.compiler.add(p.Alias, ("alias", name), [], self.compiler.transition.place, record=names.aliases[name])
+            alias = self.compiler.add(
+                p.Alias, ("alias", name), [], self.compiler.transition.place, record=names.aliases[name]
+            )
             return f"v[{alias.index}]", type_ or TEXT
         if name == "today":
             return "v[2][0]", type_ or TEXT
@@ -594,7 +612,9 @@ class Frame:
         bound = f"_parameter_{name}"
         self.compiler.runtime[bound] = _dated(name, rows)
         on = self.record_frame().date()
-        slot = self.compiler.add(p.Let, ("parameter", name, on), [f"{bound}({on})"], parameter.place, name=f"parameter.{name}")
+        slot = self.compiler.add(
+            p.Let, ("parameter", name, on), [f"{bound}({on})"], parameter.place, name=f"parameter.{name}"
+        )
         return f"v[{slot.index}]"
 
     def date(self) -> str:
@@ -635,7 +655,9 @@ class Frame:
         if not rest:
             return f"v[{operation.index}][0]" if decision.hit == "collect" else f"v[{operation.index}]"
         place = list(decision.outputs).index(rest[0])
-        return self.along(f"v[{operation.index}][{place}]", list(decision.outputs.values())[place].type, tuple(rest[1:]))
+        return self.along(
+            f"v[{operation.index}][{place}]", list(decision.outputs.values())[place].type, tuple(rest[1:])
+        )
 
     def formulas(self, use: d.Use) -> Frame:
         key = f"formulas {use.name}"
@@ -661,7 +683,13 @@ class Frame:
             by_key = in_place and type_.kind == "ref"
             sources.append(frame.key_of(asked) if by_key else frame.source(asked))
             types.append(type_)
-        on = "None" if not self.is_dated(decision) else about.source(decision.dated_by) if decision.dated_by else about.date()
+        on = (
+            "None"
+            if not self.is_dated(decision)
+            else about.source(decision.dated_by)
+            if decision.dated_by
+            else about.date()
+        )
         outputs = [f.type for f in decision.outputs.values()]
         key = ("decided", decision.name, *sources, on)
         operation = self.compiler.add(p.Decided, key, [*sources, on], use.place)
@@ -751,7 +779,9 @@ class Frame:
         if measure is None:
             return None
         sources = [python_source(a, self) for a in node.arguments]
-        operation = self.compiler.add(p.Measured, ("measure", node.name, *sources), sources, self.place, measure=node.name)
+        operation = self.compiler.add(
+            p.Measured, ("measure", node.name, *sources), sources, self.place, measure=node.name
+        )
         return f"v[{operation.index}][0]"
 
     def list_source(self, path: Parts) -> str:

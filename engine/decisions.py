@@ -78,7 +78,8 @@ def _row_in_place(table: Table, row: d.Row) -> TableRow:
     matches = compile_function(" and ".join(sources) or "True", ["i"], constants.names)
     filled = frozenset(".".join(c.path) for c in row.cells) & table.searched
     then = tuple(
-        _output(row.then.get(name), type_) for name, type_ in zip(table.decision.outputs, table.output_types, strict=True)
+        _output(row.then.get(name), type_)
+        for name, type_ in zip(table.decision.outputs, table.output_types, strict=True)
     )
     return TableRow(f"{row.name} ({row.place})", matches, filled, then, _day(row.since), _day(row.until))
 
@@ -96,7 +97,9 @@ def row_of_record(table: Table, said: str, values: Mapping[str, Any]) -> TableRo
     conditions = [(i, values[n]) for i, n in enumerate(table.inputs) if values.get(n) is not None]
     filled = frozenset(table.inputs[i] for i, _ in conditions) & table.searched
     then = tuple(values.get(name) for name in table.decision.outputs)
-    return TableRow(said, lambda i: all(i[k] == v for k, v in conditions), filled, then, values.get("from"), values.get("until"))
+    return TableRow(
+        said, lambda i: all(i[k] == v for k, v in conditions), filled, then, values.get("from"), values.get("until")
+    )
 
 
 def decide(table: Table, inputs: Sequence[Any], on: date | None, rows: Sequence[TableRow]) -> Answer:
@@ -139,7 +142,9 @@ def _collected(table: Table, valid: list[TableRow]) -> Answer:
 
 
 def _two(rows: Sequence[TableRow]) -> Answer:
-    return Answer(None, tuple(r.said for r in rows), problem="two rows match: " + " and ".join(r.said for r in rows[:2]))
+    return Answer(
+        None, tuple(r.said for r in rows), problem="two rows match: " + " and ".join(r.said for r in rows[:2])
+    )
 
 
 def _otherwise(table: Table) -> Answer:

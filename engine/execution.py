@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal, DecimalException, localcontext
+from decimal import DecimalException, localcontext
 from typing import Any
 
 from sqlalchemy import select
@@ -112,6 +112,10 @@ class Firing:
     def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
         """Note a refusal whose words are worked out later, when what they need has been read."""
         self.pending.append((message, place, rule, more))
+
+    def refuse(self, said: str, place: Place, rule: str) -> None:
+        """Note a refusal whose words are known."""
+        self.pending.append((lambda _: said, place, rule, ""))
 
     @property
     def record(self) -> d.Record:
@@ -220,14 +224,16 @@ class Work:
         if not any(t.event == event for w in flows for t in w.transitions):
             every = ", ".join(sorted({t.event for w in flows for t in w.transitions}))
             return f"{record.name} knows no event `{event}`; it knows: {every}."
-        return f'{called} cannot `{event}` from {states}; possible here: {", ".join(events) or "nothing"}.'
+        return f"{called} cannot `{event}` from {states}; possible here: {', '.join(events) or 'nothing'}."
 
     def called(self, record: d.Record, row: Sequence[Any]) -> str:
         """What people call a record."""
         values = self.gatherer.row_values(record.name, row, self.library.key_paths(record))
         return f"{record.name} {'/'.join(str(v) for v in values)}"
 
-    def begin_new(self, record: d.Record, event: str, asked: list[_Asked]) -> Iterator[tuple[_Asked, list[Any], list[Any]]]:
+    def begin_new(
+        self, record: d.Record, event: str, asked: list[_Asked]
+    ) -> Iterator[tuple[_Asked, list[Any], list[Any]]]:
         columns = columns_of(self.library, record)
         place = {name: i for i, (name, _) in enumerate(columns)}
         flows = self.library.workflows_of(record)
@@ -240,7 +246,9 @@ class Work:
         for a in asked:
             if not transitions:
                 known = ", ".join(sorted({t.event for t in self.library.creations(record)}))
-                self.refuse(a.root, event, f"No {record.name} is created by `{event}`; possible: {known}.", record.place)
+                self.refuse(
+                    a.root, event, f"No {record.name} is created by `{event}`; possible: {known}.", record.place
+                )
                 continue
             row = list(blank)
             row[0] = a.new_id if a.new_id is not None else self.session.next_id(record.name, self.gatherer.metadata)
@@ -356,7 +364,7 @@ class Work:
                     compute([firing.v], self.next_id)
                 except (ArithmeticProblem, DecimalException, ZeroDivisionError) as problem:
                     said = f"{self.called(program.record, firing.v[p.OWN])}: {problem}"
-                    firing.refuse_by(lambda _, said=said: said, program.transition.place, program.transition.event)
+                    firing.refuse(said, program.transition.place, program.transition.event)
 
     def next_id(self, record: str) -> int:
         return self.session.next_id(record, self.gatherer.metadata)
@@ -390,10 +398,13 @@ class Work:
             if right:
                 firing.right = right
                 return
-        who = " or ".join(self.needed(e, firing) for e in program.entitlements) or "nobody directly: another event fires it"
+        who = (
+            " or ".join(self.needed(e, firing) for e in program.entitlements)
+            or "nobody directly: another event fires it"
+        )
         said = f"{actor.number} may not `{program.transition.event}` {self.called(program.record, firing.v[p.OWN])}; it is for {who}."
         place = program.entitlements[0].place if program.entitlements else program.transition.place
-        firing.refuse_by(lambda _: said, place, program.transition.event)
+        firing.refuse(said, place, program.transition.event)
 
     def right_of(self, e: p.Entitlement, firing: Firing) -> str:
         """By what right the actor may, empty if not."""
@@ -430,8 +441,7 @@ class Work:
             try:
                 holds = requirement.holds(firing.v)
             except (ArithmeticProblem, DecimalException) as problem:
-                said = str(problem)
-                firing.refuse_by(lambda _, said=said: said, requirement.place, requirement.name)
+                firing.refuse(str(problem), requirement.place, requirement.name)
                 continue
             if holds:
                 continue
@@ -462,7 +472,7 @@ class Work:
             if same:
                 event = firing.program.transition.event
                 said = f"{self.actor.number} may not `{event}` {self.called(firing.record, firing.v[p.OWN])}: the same person as {', '.join(same)}."
-                firing.refuse_by(lambda _, said=said: said, rule.place, "people")
+                firing.refuse(said, rule.place, "people")
                 refused.append(firing)
         return refused
 
@@ -475,7 +485,9 @@ class Work:
             log.c.record == firings[0].record.name, log.c.event.in_(events)
         )
         for part in parts([f.id for f in firings]):
-            for id_, event, actor, login in self.session.rows(statement.where(log.c.record_id.in_(part)).order_by(log.c.id)):
+            for id_, event, actor, login in self.session.rows(
+                statement.where(log.c.record_id.in_(part)).order_by(log.c.id)
+            ):
                 if event == rule.since:
                     found[id_].clear()
                 if event in rule.events:
@@ -517,7 +529,9 @@ class Work:
             if wanted[key].id != id_:
                 self.refuse_key(wanted[key])
 
-    def holders(self, record: d.Record, places: list[int], keys: list[tuple[Any, ...]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def holders(
+        self, record: d.Record, places: list[int], keys: list[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """The records that have these keys: stored ones, and those of this piece of work."""
         joined = self.gatherer.joined(record.name)
         names = [columns_of(self.library, record)[i][0] for i in places]
@@ -579,7 +593,9 @@ class Work:
         company, on, currency = code.head(firing.v)
         total = sum((e[3] for e in entries), ZERO)
         if total != 0:
-            raise CharterFault(f"The posting {code.posting} of {self.called(firing.record, firing.v[p.OWN])} does not balance: {total}.")
+            raise CharterFault(
+                f"The posting {code.posting} of {self.called(firing.record, firing.v[p.OWN])} does not balance: {total}."
+            )
         firing.vouchers.append(Voucher(code.posting, code.series, company, on, currency, entries))
 
     def reverse(self, effect: p.Effect, firing: Firing) -> None:

@@ -45,9 +45,11 @@ def _as_text(value: Any) -> str:
 
 def _writer() -> Callable[[Any], str]:
     """The C encoder made once: `JSONEncoder.encode` makes a new one for every value, which costs more than its work."""
-    make = json.encoder.c_make_encoder
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
-        return json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text).encode
+        return json.JSONEncoder(
+            ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text
+        ).encode
     encode = make(None, _as_text, json.encoder.encode_basestring, None, ":", ",", False, False, False)
     return lambda content: "".join(encode(content, 0))
 

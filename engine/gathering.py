@@ -46,7 +46,9 @@ class Pending:
 class Gatherer:
     """Reads for one piece of work within one transaction."""
 
-    def __init__(self, library: Library, metadata: MetaData, session: Session, facts: Facts, decided: dict[Any, Any]) -> None:
+    def __init__(
+        self, library: Library, metadata: MetaData, session: Session, facts: Facts, decided: dict[Any, Any]
+    ) -> None:
         self.library, self.metadata, self.session, self.facts = library, metadata, session, facts
         self.pending = Pending()
         self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
@@ -222,7 +224,7 @@ class Gatherer:
         if operation.many:
             ids = tuple(r[0] for r in rows)
             return ids, self.facts.add(content | {"found": ids})
-        row = (rows[-1] if operation.last else rows[0]) if rows else [None] * len(operation.paths)
+        row: list[Any] = (rows[-1] if operation.last else rows[0]) if rows else [None] * len(operation.paths)
         return (*row, self.facts.add(content | {"values": row}))
 
     # --- measures ---
@@ -303,13 +305,14 @@ class Gatherer:
         """(value, problem, the fact's text): the value is the outputs and the fact's hash."""
         outputs = self.with_ids(table, answer)
         collected = table.decision.hit == "collect"
-        content = {
+        content: dict[str, Any] = {
             "decision": table.name, "inputs": dict(zip(table.inputs, inputs, strict=True)), "on": span,
             "rows": answer.rows, "key_set": answer.key_set, "outputs": outputs,
         }  # fmt: skip
         if table.decision.rows_of:
             content["candidates"] = [
-                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then} for r in rows
+                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then}
+                for r in rows
             ]
         fact = self.facts.add(content)
         text = self.facts.contents[fact]
@@ -443,7 +446,7 @@ class _Near:
             self.all.append(row)
 
     def rows(self, inputs: Sequence[Any]) -> list[TableRow]:
-        found = []
+        found: list[TableRow] = []
         for filled, by_values in self._by_filled.items():
             found += by_values.get(tuple(inputs[i] for i in filled), ())
         return found
@@ -454,7 +457,9 @@ Span = tuple[date | None, date | None]
 
 def turning_days(rows: Iterable[TableRow]) -> list[date]:
     """The days on which some row begins to hold, or holds no more."""
-    days = {r.since for r in rows if r.since} | {r.until + timedelta(days=1) for r in rows if r.until and r.until < date.max}
+    days = {r.since for r in rows if r.since} | {
+        r.until + timedelta(days=1) for r in rows if r.until and r.until < date.max
+    }
     return sorted(days)
 
 
@@ -483,7 +488,9 @@ def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:
     values: list[Any] = []
     for text, type_ in zip(texts, types, strict=True):
         try:
-            values.append(int(text) if type_.kind == "whole" else date.fromisoformat(text) if type_.kind == "date" else text)
+            values.append(
+                int(text) if type_.kind == "whole" else date.fromisoformat(text) if type_.kind == "date" else text
+            )
         except ValueError:
             return None
     return tuple(values)

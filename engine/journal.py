@@ -159,7 +159,9 @@ class Journal:
         return (id_, log_id, voucher.company, voucher.series, f"{prefix}-{number:06d}", voucher.posting, voucher.currency,
                 self.work.now, voucher.date, voucher.reverses)  # fmt: skip
 
-    def voucher_digests(self, vouchers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]]) -> dict[int, str]:
+    def voucher_digests(
+        self, vouchers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]]
+    ) -> dict[int, str]:
         by_voucher: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for entry in entries:
             by_voucher[entry[1]].append(entry)
@@ -172,7 +174,9 @@ class Journal:
 
     def head(self, stream: str) -> tuple[int, str]:
         heads = self.metadata.tables[HEAD]
-        found = self.session.rows(select(heads.c.number, heads.c.hash).where(heads.c.stream == stream).with_for_update())
+        found = self.session.rows(
+            select(heads.c.number, heads.c.hash).where(heads.c.stream == stream).with_for_update()
+        )
         return (found[0][0], found[0][1]) if found else (0, FIRST_HASH)
 
     def move_head(self, stream: str, number: int, last: str) -> None:
@@ -189,7 +193,9 @@ class Journal:
         series = sorted({s for s, _ in wanted})
         companies = sorted({c for _, c in wanted})
         statement = table.select().where(table.c.series.in_(series), table.c.company.in_(companies)).with_for_update()
-        return wanted | {(r.series, r.company): r.number for r in self.session.rows(statement) if (r.series, r.company) in wanted}
+        return wanted | {
+            (r.series, r.company): r.number for r in self.session.rows(statement) if (r.series, r.company) in wanted
+        }
 
     def move_numbers(self, numbers: dict[tuple[str, int], int]) -> None:
         table = self.metadata.tables[SERIES]
@@ -215,7 +221,9 @@ class Journal:
 
 def reasons_text(root: Root) -> str:
     """The reasons as the refusal log keeps them."""
-    return json.dumps([{"rule": r.rule, "says": r.message, "place": str(r.place)} for r in root.reasons], ensure_ascii=False)
+    return json.dumps(
+        [{"rule": r.rule, "says": r.message, "place": str(r.place)} for r in root.reasons], ensure_ascii=False
+    )
 
 
 def chained(before: str, row: Sequence[Any]) -> str:
@@ -238,7 +246,9 @@ def changes(firing: Firing) -> str:
     program, before, after = firing.program, firing.v[0], firing.row
     columns = program.columns
     if after is None:
-        found: dict[str, Any] = {columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None}
+        found: dict[str, Any] = {
+            columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None
+        }
     elif program.transition.creates:
         found = {columns[i][0]: after[i] for i in range(1, len(columns)) if after[i] is not None}
     else:

@@ -18,9 +18,14 @@ Built = TypeVar("Built")
 class PackOfDocuments(Protocol):
     """What a library needs of a loaded pack."""
 
-    name: str
-    hash: str
-    chain: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def chain(self) -> tuple[str, ...]: ...
 
     def find(self, kind: str, name: str) -> Any: ...
 

@@ -49,7 +49,7 @@ def plan(session: Session, metadata: MetaData) -> Migration:
 
 
 def _references(table: Table) -> list[ForeignKeyConstraint]:
-    return sorted(table.foreign_key_constraints, key=lambda c: c.column_keys)
+    return sorted(table.foreign_key_constraints, key=lambda c: tuple(c.column_keys))
 
 
 def _add_constraint(constraint: ForeignKeyConstraint, dialect: Dialect) -> str:
@@ -59,7 +59,7 @@ def _add_constraint(constraint: ForeignKeyConstraint, dialect: Dialect) -> str:
 
 def _new(session: Session, table: Table, dialect: Dialect) -> Iterator[tuple[str, list[str]]]:
     # PostgreSQL wants the tables that are referred to first, and they may refer to each other: constraints come later.
-    inline = None if session.is_sqlite else []
+    inline: list[ForeignKeyConstraint] | None = None if session.is_sqlite else []
     made = [str(CreateTable(table, include_foreign_key_constraints=inline).compile(dialect=dialect)).strip()]
     made += [str(CreateIndex(index).compile(dialect=dialect)) for index in _sorted(table)]
     if not session.is_sqlite:
@@ -89,7 +89,9 @@ def _changed(inspector: Inspector, table: Table, dialect: Dialect) -> Iterator[t
 def _add_column(table: Table, column: Column[object], dialect: Dialect) -> str:
     """A new column is empty in the rows there are, whatever it must be in new ones."""
     quote = dialect.identifier_preparer.quote
-    reference = next((f' REFERENCES "{k.column.table.name}" (id) DEFERRABLE INITIALLY DEFERRED' for k in column.foreign_keys), "")
+    reference = next(
+        (f' REFERENCES "{k.column.table.name}" (id) DEFERRABLE INITIALLY DEFERRED' for k in column.foreign_keys), ""
+    )
     return f"ALTER TABLE {quote(table.name)} ADD COLUMN {quote(column.name)} {column.type.compile(dialect)}{reference}"
 
 

@@ -42,14 +42,17 @@ class Item(Protocol):
 
 
 class Sheet:
-    """Prints items as they come; `width` is that of the terminal, None where nothing is wrapped."""
+    """Prints items as they come; `width` is that of the terminal, None where nothing is wrapped.
+
+    A table that is `spare` leaves out the columns that say nothing.
+    """
 
     def __init__(
         self, form: str, columns: Sequence[Column], out: TextIO, width: int | None = None,
-        called: str = "items", **head: Any,
+        called: str = "items", spare: bool = False, **head: Any,
     ) -> None:  # fmt: skip
         self.form, self.columns, self.out = form, columns, out
-        self._lines = _Table(columns, out, width)
+        self._lines = _Table(columns, out, width, spare)
         self._csv = csv.writer(out, lineterminator="\n")
         self._count = 0
         if form == "json":
@@ -85,7 +88,7 @@ class Sheet:
 
 
 def escaped(text: str) -> str:
-    """A text as it stands in tab-separated values: what would break a line or a column is written `\\t`, `\\n`, `\\\\`."""
+    """A text as it stands in tab-separated values: what would break a line or a column is written with a `\\`."""
     return "".join(_ESCAPES.get(c, c) for c in text) if any(c in text for c in _ESCAPES) else text
 
 
@@ -103,8 +106,8 @@ def unescaped(text: str) -> str:
 class _Table:
     """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut."""
 
-    def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None) -> None:
-        self.columns, self.out, self.width = columns, out, width
+    def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None, spare: bool = False) -> None:
+        self.columns, self.out, self.width, self.spare = columns, out, width, spare
         self.held: list[list[str]] = []
         self.widths: list[int] = []
 
@@ -114,8 +117,16 @@ class _Table:
             self.flush()
 
     def end(self) -> None:
+        if self.held and self.spare and not self.widths:
+            self.leave_out_empty()
         if self.held:
             self.flush()
+
+    def leave_out_empty(self) -> None:
+        """Only when all rows are known."""
+        said = [i for i in range(len(self.columns)) if i == 0 or any(row[i] for row in self.held)]
+        self.columns = [self.columns[i] for i in said]
+        self.held = [[row[i] for i in said] for row in self.held]
 
     def flush(self) -> None:
         if not self.widths:

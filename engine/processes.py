@@ -22,7 +22,9 @@ from .store import Session
 
 def takes_of(fields: Mapping[str, d.Field], given: Mapping[str, str], what: str) -> dict[str, Value]:
     """Turn `KEY=VALUE` texts into what a process or statement takes; raises UsageFault saying all that is wrong."""
-    problems = [f"{what} does not take {n}; it takes: {', '.join(fields) or 'nothing'}." for n in given if n not in fields]
+    problems = [
+        f"{what} does not take {n}; it takes: {', '.join(fields) or 'nothing'}." for n in given if n not in fields
+    ]
     values: dict[str, Value] = {}
     for name, f in fields.items():
         if name in given:
@@ -39,7 +41,9 @@ def takes_of(fields: Mapping[str, d.Field], given: Mapping[str, str], what: str)
     return values
 
 
-def with_ids(rules: Rules, session: Session, fields: Mapping[str, d.Field], values: Mapping[str, Value]) -> dict[str, Any]:
+def with_ids(
+    rules: Rules, session: Session, fields: Mapping[str, d.Field], values: Mapping[str, Value]
+) -> dict[str, Any]:
     """The same with records by their numbers; raises UsageFault for a record that is not there."""
     gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
     found: dict[str, Any] = dict(values)

@@ -47,7 +47,9 @@ class Joined:
             type_ = type_.or_none()
         if table_name(record.name) == ENTRY and name in ("debit", "credit"):
             amount = table.c.amount
-            return (case((amount > 0, amount), else_=0) if name == "debit" else case((amount < 0, -amount), else_=0)), MONEY
+            return (
+                case((amount > 0, amount), else_=0) if name == "debit" else case((amount < 0, -amount), else_=0)
+            ), MONEY
         return table.c[name], type_
 
     def _table(self, path: Path) -> tuple[FromClause, d.Record]:

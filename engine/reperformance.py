@@ -106,7 +106,11 @@ class Page:
         if VOUCHER not in self.metadata.tables or not ids:
             return {}
         voucher = self.metadata.tables[VOUCHER]
-        heads = [r for part in parts(ids) for r in self.session.rows(select(voucher).where(voucher.c.log.in_(part)).order_by(voucher.c.id))]
+        heads = [
+            r
+            for part in parts(ids)
+            for r in self.session.rows(select(voucher).where(voucher.c.log.in_(part)).order_by(voucher.c.id))
+        ]
         entries = self.gatherer().entries_of([h.id for h in heads])
         found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for h in heads:
@@ -257,7 +261,9 @@ class Again:
         table = operation.table
         assert table is not None
         if list(content["inputs"].values()) != plain(list(asked[:-1])) or not within(content["on"], asked[-1]):
-            raise Differs(f"the decision {table.name} was asked with {content['inputs']}; now with {plain(list(asked))}")
+            raise Differs(
+                f"the decision {table.name} was asked with {content['inputs']}; now with {plain(list(asked))}"
+            )
         rows: Sequence[TableRow] = table.rows
         if table.decision.rows_of:
             rows = [candidate(table.output_types, c) for c in content["candidates"]]
@@ -286,7 +292,9 @@ class Again:
         voucher = self.page.metadata.tables[VOUCHER]
         heads = self.page.session.rows(select(voucher).where(voucher.c.id.in_(ids)).order_by(voucher.c.id))
         entries = self.page.gatherer().entries_of(ids)
-        return tuple((h.id, h.series, h.company, h.date, h.currency, h.posting, tuple(entries.get(h.id, ()))) for h in heads)
+        return tuple(
+            (h.id, h.series, h.company, h.date, h.currency, h.posting, tuple(entries.get(h.id, ()))) for h in heads
+        )
 
     # --- comparing ---
 
@@ -396,4 +404,3 @@ def candidate(output_types: Sequence[Type], content: Mapping[str, Any]) -> Table
 def said(entries: Sequence[tuple[Any, ...]]) -> str:
     """Entries in short."""
     return ", ".join(f"{e[1]} {shown(e[3])}" for e in entries)
-

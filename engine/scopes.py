@@ -90,7 +90,17 @@ class Names:
 
     def names(self, path: Path) -> list[str]:
         if not path:
-            own = [*self.taken, *self.lets, *self.finds, *self.uses, *self.aliases, *self.further, "today", "actor", "this"]
+            own = [
+                *self.taken,
+                *self.lets,
+                *self.finds,
+                *self.uses,
+                *self.aliases,
+                *self.further,
+                "today",
+                "actor",
+                "this",
+            ]
             return own + self.library.members(self.record)
         if path == ("parameter",):
             return list(self.library.parameters)

@@ -15,7 +15,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Date, Engine, Integer, MetaData, Table, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
@@ -92,7 +105,8 @@ class Store:
             try:
                 with self.transaction() as session:
                     return work(session)
-            except DBAPIError as error:
+            except Exception as error:
+                # What is written in bulk goes past SQLAlchemy and raises the driver's own errors.
                 if not _lost_race(error):
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
@@ -102,11 +116,15 @@ class Store:
         self.engine.dispose()
 
 
-def _lost_race(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    if state in ("40001", "40P01"):
+# Not serializable, deadlock; and a key that somebody else has just taken, which is seen when it is tried again.
+_LOST = ("40001", "40P01", "23505")
+
+
+def _lost_race(error: Exception) -> bool:
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if getattr(original, "sqlstate", None) in _LOST:
         return True
-    return isinstance(error, OperationalError) and "database is locked" in str(error.orig)
+    return isinstance(error, OperationalError) and "database is locked" in str(original)
 
 
 def _sqlite(url: str) -> Engine:
@@ -196,7 +214,9 @@ class Session:
         self.store.statements += 1
         if self.is_sqlite:
             sets = ", ".join(f'"{n}" = ?' for n in names)
-            cursor.executemany(f'UPDATE "{table.name}" SET {sets} WHERE id = ?', _for_sqlite([*columns, table.c.id], rows))
+            cursor.executemany(
+                f'UPDATE "{table.name}" SET {sets} WHERE id = ?', _for_sqlite([*columns, table.c.id], rows)
+            )
         else:
             given = ", ".join(f"%s::{_array_type(c)}" for c in [*columns, table.c.id])
             sets = ", ".join(f'"{n}" = given.v{i}' for i, n in enumerate(names))

@@ -112,7 +112,9 @@ class Trial:
     # --- steps ---
 
     def step(self, session: Session, step: Element) -> list[Root]:
-        actor = SCENE if not step.has("as") else actor_in(session, self.rules.metadata, step.word("as"), self.clock.today)
+        actor = (
+            SCENE if not step.has("as") else actor_in(session, self.rules.metadata, step.word("as"), self.clock.today)
+        )
         if actor is None:
             raise Failed(f"{step.place}: there is no actor `{step.word('as')}`.")
         batch = Batch(self.rules, self.store, actor, self.clock, one_login=True)
@@ -140,11 +142,15 @@ class Trial:
         return run_within(batch, session, process, takes_of(process.takes, given, process.name))
 
     def values(self, step: Element, record: d.Record, event: str) -> dict[str, Any]:
-        fields = {n: f for _, t in self.library.transitions(record, event) for n, f in self.library.taken(record, t).items()}
+        fields = {
+            n: f for _, t in self.library.transitions(record, event) for n, f in self.library.taken(record, t).items()
+        }
         values = {}
         for name, text in step.texts("with").items():
             if name not in fields:
-                raise Failed(f"{text.place}: `{event}` of {record.name} does not take `{name}`; it takes: {', '.join(fields)}.")
+                raise Failed(
+                    f"{text.place}: `{event}` of {record.name} does not take `{name}`; it takes: {', '.join(fields)}."
+                )
             try:
                 values[name] = convert(text.text, fields[name])
             except ValueError as wrong:
@@ -181,7 +187,10 @@ class Trial:
             said = list(refusals(refused))
             if any(wanted in s for s in said):
                 return []
-            return [f"{then.at('refusal').place}: expected to be refused with `{wanted}`; " + ("; ".join(said) or "nothing was refused")]
+            return [
+                f"{then.at('refusal').place}: expected to be refused with `{wanted}`; "
+                + ("; ".join(said) or "nothing was refused")
+            ]
         failures = [f"refused: {said}" for said in refusals(refused)]
         for e in then.items("records"):
             failures += self.compare_records(session, e)
@@ -217,7 +226,9 @@ class Trial:
                 parts = gatherer.values(type_.of, tuple(self.library.key_paths(target)), [found])[found][:-1]
                 found = "/".join(str(p) for p in parts)
             wanted: Any = None if text.text == "none" else convert(text.text, d.Field(name, type_.given()))
-            if (found if type_.kind != "ref" else found and str(found)) != (wanted if type_.kind != "ref" else wanted and str(wanted)):
+            if (found if type_.kind != "ref" else found and str(found)) != (
+                wanted if type_.kind != "ref" else wanted and str(wanted)
+            ):
                 yield f"{text.place}: {record.name} {id_}: {name} is {plain(found)}, expected {text.text}."
 
     def compare_vouchers(self, session: Session, then: Element, before: int) -> Iterator[str]:
@@ -238,7 +249,9 @@ class Trial:
         heads = session.rows(select(voucher).where(voucher.c.log > before).order_by(voucher.c.id))
         found = []
         for head in heads:
-            rows = session.rows(select(entry.c.account_key, entry.c.amount).where(entry.c.voucher == head.id).order_by(entry.c.line))
+            rows = session.rows(
+                select(entry.c.account_key, entry.c.amount).where(entry.c.voucher == head.id).order_by(entry.c.line)
+            )
             found.append((dict(head._mapping), [(k, Decimal(from_kept(a, "money"))) for k, a in rows]))
         return found
 
@@ -249,5 +262,6 @@ def _amount(e: Element) -> Decimal:
 
 
 def _said(entries: list[tuple[str, Decimal]]) -> str:
-    return ", ".join(f"{'debit' if a >= 0 else 'credit'} {k} {shown(abs(a))}" for k, a in sorted(entries)) or "no entries"
-
+    return (
+        ", ".join(f"{'debit' if a >= 0 else 'credit'} {k} {shown(abs(a))}" for k, a in sorted(entries)) or "no entries"
+    )

@@ -233,10 +233,20 @@ class _Check:
     def protections(self) -> Iterator[str]:
         """The database itself refuses to change what may never change."""
         if self.session.is_sqlite:
-            there = {n for (n,) in self.session.connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+            there = {
+                n
+                for (n,) in self.session.connection.exec_driver_sql(
+                    "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+                )
+            }
             wanted = {f"{t}_no_{verb}" for t in APPEND_ONLY for verb in ("update", "delete")}
         else:
-            there = {n for (n,) in self.session.connection.exec_driver_sql("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'")}
+            there = {
+                n
+                for (n,) in self.session.connection.exec_driver_sql(
+                    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+                )
+            }
             wanted = {f"{t}_append_only" for t in APPEND_ONLY}
         tables = set(inspect(self.session.connection).get_table_names())
         for name in sorted(wanted - there):
@@ -254,7 +264,9 @@ def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
     return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
 
 
-def side_by_side(stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | None]]) -> Iterator[tuple[int, Any, Any]]:
+def side_by_side(
+    stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | None]]
+) -> Iterator[tuple[int, Any, Any]]:
     """Two streams by ascending id as one: (id, the stored row or None, the logged values or None)."""
     row, entry = next(stored, None), next(logged, None)
     while row is not None or entry is not None:

@@ -1,0 +1,98 @@
+"""The commands that look back: `why`, `history` and `verify`. They read only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .commands import Call, event_named, pairs_given, record_named, values_given
+from .errors import BROKEN, DONE
+from .explanations import Event, as_data, as_lines, brief_lines, history, why
+from .next_steps import why_not, why_not_lines
+from .verification import verify
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One event of a record's life, as a row."""
+
+    event: Event
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        e = self.event
+        changes = "; ".join(f"{c.field}: {c.before or 'none'} -> {c.after or 'none'}" for c in e.changes)
+        yield (
+            e.at, e.event, e.from_state or "", e.to_state or "", e.actor, e.login, e.caused_by or e.right, e.rule,
+            e.place, ", ".join(e.vouchers), changes, e.imported or "",
+        )  # fmt: skip
+
+    def data(self) -> dict[str, Any]:
+        return as_data(self.event)
+
+
+HISTORY = (
+    "at", "event", "from", "to", "actor", "login", "by right of", "rule", "place", "vouchers", "changes", "source",
+)  # fmt: skip
+
+
+def print_why(call: Call, subject: Sequence[str]) -> int:
+    """Print why a figure or a record is as it is."""
+    explanation = why(call.charter, " ".join(subject))
+    if call.shape == "json":
+        print_json(as_data(explanation))
+    else:
+        print("\n".join(as_lines(explanation)))
+    return DONE
+
+
+def print_why_not(call: Call, name: str, key: str, event: str, sets: Sequence[str]) -> int:
+    """Print what stands against an event, or what it would do. To ask is no refusal: the exit code is 0."""
+    record = record_named(call.library, name)
+    transitions = event_named(call.library, record, event)
+    fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
+    values = values_given(fields, pairs_given(sets, "--set"), f"`{event}` of {name}")
+    answer = why_not(call.charter, name, key, event, call.actor, values)
+    if call.shape == "json":
+        print_json({**as_data(answer), "possible": answer.is_possible})
+    else:
+        print("\n".join(why_not_lines(answer)))
+    return DONE
+
+
+def print_history(call: Call, record: str, key: str) -> int:
+    """Print every event of a record."""
+    events = history(call.charter, record, key)
+    if call.shape == "json":
+        print_json(as_data(events))
+    elif call.shape == "table":
+        print("\n\n".join("\n".join(brief_lines(event)) for event in events))
+    else:
+        sheet = call.sheet(HISTORY, "events")
+        for event in events:
+            sheet.add(Past(event))
+        sheet.end()
+    return DONE
+
+
+def print_verification(call: Call, head: str | None, reperform: bool) -> int:
+    """Prove that the store is what its log says; print what is not, and the head to keep."""
+    found = verify(call.charter, head, reperform)
+    if call.shape == "json":
+        print_json({"version": 1, "sound": found.is_sound, "problems": found.problems, "notes": found.notes,
+                    "counts": found.counts, "head": found.head})  # fmt: skip
+    else:
+        for problem in found.problems:
+            print(problem)
+        print(f"head {found.head}")
+    for note in found.notes:
+        call.say(f"note: {note}")
+    looked = ", ".join(f"{count:,} {what}" for what, count in found.counts.items())
+    said = "everything is as the log says" if found.is_sound else f"BROKEN: {len(found.problems):,} problems"
+    call.say(f"{looked}: {said}.")
+    return DONE if found.is_sound else BROKEN
+
+
+def print_json(data: dict[str, Any]) -> None:
+    print(json.dumps(data, ensure_ascii=False, indent=1))

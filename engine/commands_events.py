@@ -1,0 +1,171 @@
+"""The commands that bring events about: `fire` on chosen records, and `run` for a declared process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from . import definitions as d
+from .batch import Batch, pieces
+from .commands import Call, Progress, event_named, pairs_given, record_named, unknown, values_given
+from .commands_keys import Keys
+from .commands_records import Chosen, chosen_by_keys, chosen_where
+from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Tally, Verdict, referred
+from .errors import DONE, REFUSED, UsageFault
+from .execution import Request, Root, in_tree_order
+from .mappings import Value
+from .output import Sheet, unescaped
+from .processes import run as run_chunks
+from .processes import takes_of
+
+CHUNK = 1000
+
+
+# --- fire ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How an event is wanted: what it takes as FIELD=VALUE, and the warnings that are accepted."""
+
+    sets: Sequence[str] = ()
+    acknowledged: frozenset[str] = frozenset()
+    plan: bool = False
+
+
+def fire_event(
+    call: Call, name: str, event: str, keys: Sequence[str], where: str | None, wishes: Wishes
+) -> int:
+    """Fire an event on every record meant, one verdict each; what is refused does not hold up the rest."""
+    record = record_named(call.library, name)
+    transitions = event_named(call.library, record, event)
+    fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
+    values = values_given(fields, pairs_given(wishes.sets, "--set"), f"`{event}` of {name}")
+    batch = call.batch(wishes.plan)
+    creates = all(t.creates for t in transitions)
+    chosen = [None] if creates else records_meant(call, record, keys, where)
+    if creates and (keys or where):
+        raise UsageFault(f"`{event}` creates a {name}: it takes no records, only --set FIELD=VALUE.")
+    if not chosen:
+        call.say(f"No {name} meets the condition; nothing was done.")
+        return DONE
+    asked = (Request(name, event, c.id if c else None, values, "fire", wishes.acknowledged) for c in chosen)
+    verdicts = Verdicts(call, batch, event)
+    for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
+        verdicts.add(piece, [c.key if c else None for c in part], len(chosen))
+    return verdicts.end(record=name, event=event)
+
+
+def records_meant(call: Call, record: d.Record, keys: Sequence[str], where: str | None) -> list[Chosen]:
+    """Those named, those read from standard input for `-`, or those that meet the condition."""
+    if not keys and where is None:
+        raise UsageFault(
+            f"Say which {record.name}: give keys, `-` to read them from standard input, or --where CONDITION."
+        )
+    every = where is not None and set(keys) <= {"-"}
+    with call.store.transaction() as session:
+        if where is not None and every:
+            return chosen_where(call, session, record, where, None)
+        asked = [k for key in keys for k in (keys_read(call, record) if key == "-" else [key])]
+        chosen = chosen_by_keys(call, session, record, asked)
+        return chosen_where(call, session, record, where, [c.id for c in chosen]) if where is not None else chosen
+
+
+def keys_read(call: Call, record: d.Record) -> Iterator[str]:
+    """Keys from standard input, one a line: the first column of what `list` prints, whose header is left out."""
+    if sys.stdin.isatty():
+        call.say(f"Reading keys of {record.name} from the keyboard, one a line; end with ctrl-d.")
+    for number, line in enumerate(sys.stdin):
+        first, _, rest = line.rstrip("\r\n").partition("\t")
+        if first and not (number == 0 and first == "key" and rest):
+            yield unescaped(first) if rest else first
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+def run_process(call: Call, name: str, given: Sequence[str], plan: bool) -> int:
+    """Run a process: what is refused is printed, the rest is counted."""
+    process = call.library.process(name)
+    if process is None:
+        raise unknown("process", name, [doc.name for doc in call.library.pack.all("process")])
+    values = takes_given(process.takes, given, name)
+    verdicts = Verdicts(call, call.batch(plan), process.event, refused_only=not plan)
+    for roots, total in run_chunks(verdicts.batch, process, values):
+        verdicts.add(roots, [None] * len(roots), total)
+    if not verdicts.selected:
+        call.say(f"{name}: there is nothing to do.")
+    return verdicts.end(process=name, event=process.event)
+
+
+def takes_given(fields: Mapping[str, d.Field], given: Sequence[str], name: str) -> dict[str, Value]:
+    """What a process or statement takes; every wrong name and value is said at once."""
+    pairs = pairs_given(given)
+    values_given(fields, pairs, f"`{name}`")
+    return takes_of(fields, pairs, name)
+
+
+# --- verdicts --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Verdicts:
+    """Prints verdicts as chunks are finished, says how far the work is, and what it came to."""
+
+    call: Call
+    batch: Batch
+    event: str
+    refused_only: bool = False
+    selected: int = 0
+    tally: Tally = field(default_factory=Tally)
+    progress: Progress = field(default_factory=Progress)
+    opened: Sheet | None = None
+
+    def add(self, roots: Sequence[Root], keys: Sequence[str | None], total: int) -> None:
+        """Take the outcome of a chunk; a key of None is looked up."""
+        self.selected = total
+        self.tally.add(roots)
+        self.progress.at(len(roots), total)
+        printed = [(r, k) for r, k in zip(roots, keys, strict=True) if r.reasons or not self.refused_only]
+        if printed:
+            known = self.learnt([r for r, _ in printed])
+            for root, key in printed:
+                verdict = Verdict(key if key is not None else self.key_of(known, root), root, self.batch.plan)
+                is_tree = self.call.shape == "table"
+                self.sheet.add(Planned(verdict, self.call.library, known, is_tree) if self.batch.plan else verdict)
+
+    @property
+    def sheet(self) -> Sheet:
+        if self.opened is None:
+            columns = (TREE if self.call.shape == "table" else PLAN) if self.batch.plan else VERDICT
+            self.opened = self.call.sheet(columns, "verdicts", right=AMOUNTS, spare=True, planned=self.batch.plan)
+        return self.opened
+
+    def learnt(self, roots: Iterable[Root]) -> Keys:
+        """The keys of what is printed: stored records in bulk, new ones from what the work made of them."""
+        keys = Keys(self.call.library)
+        roots = list(roots)
+        with self.call.store.transaction() as session:
+            gatherer = self.call.gatherer(session)
+            keys.learn(gatherer, ((r.request.record, r.request.id) for r in roots if r.request.id is not None))
+            if self.batch.plan:
+                keys.learn(gatherer, (pair for r in roots for pair in referred(self.call.library, r)))
+        for firing in (f for r in roots if r.firing for f in in_tree_order(r.firing)):
+            keys.learn_new(firing)
+        return keys
+
+    def key_of(self, keys: Keys, root: Root) -> str:
+        id_ = root.firing.id if root.firing else root.request.id
+        return keys.of(root.request.record, id_) if not root.reasons or root.request.id is not None else ""
+
+    def end(self, **head: str) -> int:
+        """Print what is left and say what it came to; gives the exit code."""
+        self.progress.end()
+        if self.opened is not None or self.call.shape == "json":
+            self.sheet.end(**head, **self.tally.data(self.call.library))
+        if self.selected:
+            self.call.say(self.tally.said(self.call.library, self.event, self.batch.plan))
+        if self.tally.done and not self.batch.plan:
+            self.call.say_head()
+        return REFUSED if self.tally.refused else DONE

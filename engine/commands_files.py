@@ -1,0 +1,227 @@
+"""The commands that bring files in and draw reports up: `import` and `report`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import definitions as d
+from . import mappings as m
+from .commands import Call, Progress, counted, record_named, unknown
+from .commands_events import takes_given
+from .errors import DONE, REFUSED, UsageFault
+from .imports import Imported, import_files, refused_file
+from .library import Library
+from .mappings import RowProblem
+from .output import Column, Sheet
+from .statements import as_data, as_table, report, statement_of
+
+PROBLEM = ("file", "line", "column", "says", "rule")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What stands against a row of a file."""
+
+    problem: RowProblem
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        p = self.problem
+        column = f"{p.column} ({p.column_number})" if p.column and p.column_number else p.column
+        yield p.file, str(p.line), column, p.message, p.rule
+
+    def data(self) -> dict[str, Any]:
+        p = self.problem
+        return {"file": p.file, "line": p.line, "column": p.column or None, "column_number": p.column_number or None,
+                "says": p.message, "rule": p.rule or None}  # fmt: skip
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How an import is wanted; `aside` names the file for the rows that are refused."""
+
+    skip_refused: bool = False
+    plan: bool = False
+    aside: Path | None = None
+
+
+def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str | None, wishes: Wishes) -> int:
+    """Create records from files; what stands against rows is printed, the rest is counted."""
+    record = record_named(call.library, name)
+    mapping = mapping_for(call.library, record, mapping_name)
+    sets = file_sets(mapping, files)
+    results = [imported(call, mapping, files_by_name, wishes) for files_by_name in sets]
+    problems = [problem for result in results for problem in result.problems]
+    if problems or call.shape == "json":
+        sheet = call.sheet(PROBLEM, "refused", right=["line"], record=name, mapping=mapping_name, planned=wishes.plan)
+        for problem in problems:
+            sheet.add(Refusal(problem))
+        sheet.end(**tail_of(results))
+    for result in results:
+        call.say(said_of(result, wishes))
+        set_aside(call, result, wishes)
+    if any(r.is_written for r in results):
+        call.say_head()
+    return REFUSED if any(r.refused for r in results) else DONE
+
+
+def imported(call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: Wishes) -> Imported:
+    progress = Progress()
+    batch = call.batch(wishes.plan)
+    result = import_files(
+        batch, mapping, files, wishes.skip_refused, on_progress=lambda now: progress.at(now.rows - progress.done)
+    )
+    progress.end()
+    return result
+
+
+def mapping_for(library: Library, record: d.Record, name: str | None) -> m.Mapping:
+    """The mapping of that name; without a name the one whose columns are the fields of the creation event."""
+    if name is None:
+        return m.default_mapping(record.name, creation_fields(library, record))
+    document = library.pack.find("mapping", name)
+    documents = {doc.name: m.build_mapping(doc) for doc in library.pack.all("mapping")}
+    fitting = [n for n, made in documents.items() if made.to == record.name]
+    if document is None:
+        raise unknown("mapping", name, fitting, f" to {record.name}")
+    if documents[name].to != record.name:
+        raise UsageFault(f"The mapping `{name}` makes {documents[name].to} of a file, not {record.name}.")
+    return documents[name]
+
+
+def creation_fields(library: Library, record: d.Record) -> Mapping[str, d.Field]:
+    events = sorted({t.event for t in library.creations(record)})
+    if len(events) != 1:
+        there = ", ".join(events) or "none"
+        raise UsageFault(f"A file cannot create a {record.name}: one event must do it, here are {there}.")
+    return library.creation_fields(record, events[0])
+
+
+def file_sets(mapping: m.Mapping, files: Sequence[Path]) -> list[dict[str, Path]]:
+    """What is imported together: a file with those beside it; where none are, each file by itself."""
+    if not files:
+        raise UsageFault("Name the file to import, or print an empty one with --template.")
+    names = ["", *mapping.beside]
+    if len(names) == 1:
+        return [{"": path} for path in files]
+    if len(files) != len(names):
+        beside = ", ".join(mapping.beside)
+        said = f"The mapping `{mapping.name}` reads {len(names)} files: the main one, then {beside}"
+        raise UsageFault(f"{said}; {len(files)} given.")
+    return [dict(zip(names, files, strict=True))]
+
+
+def said_of(result: Imported, wishes: Wishes) -> str:
+    """What an import came to, in a sentence."""
+    would = "" if result.is_written else "would be "
+    beside = Counter(result.created)
+    created = result.rows - result.skipped - result.refused
+    beside[result.record] -= created
+    parts = [f"{created:,} {would}created"]
+    parts += [f"with {count:,} {name}" for name, count in sorted(beside.items()) if count > 0]
+    parts += [f"{result.skipped:,} there already"] if result.skipped else []
+    parts += [f"{result.refused:,} refused"] if result.refused else []
+    said = f"{result.files['']}: {counted(result.rows, 'row')} of {result.record}: {', '.join(parts)}."
+    if wishes.plan:
+        return said + " Nothing was written."
+    if result.refused and not wishes.skip_refused:
+        return said + " Nothing was written: mend the rows, or import the others with --skip-refused."
+    return said
+
+
+def tail_of(results: Sequence[Imported]) -> dict[str, Any]:
+    created: Counter[str] = Counter()
+    for result in results:
+        created += result.created
+    return {
+        "rows": sum(r.rows for r in results), "created": dict(sorted(created.items())),
+        "skipped": sum(r.skipped for r in results), "refused_rows": sum(r.refused for r in results),
+        "written": any(r.is_written for r in results),
+    }  # fmt: skip
+
+
+def set_aside(call: Call, result: Imported, wishes: Wishes) -> None:
+    """Write the refused rows to a file to mend, where the others went in or where a file was named."""
+    if not result.refused or wishes.plan or not (wishes.skip_refused or wishes.aside):
+        return
+    path = wishes.aside or free_name(result.files[""])
+    count = refused_file(path, result)
+    if count:
+        call.say(f"{count:,} refused rows are in {path}: mend them there and import that file.")
+
+
+def free_name(source: Path) -> Path:
+    """A name in this folder for the refused rows that no file has: what is being mended is never overwritten."""
+    for number in range(1, 1000):
+        path = Path(f"{source.stem}.refused{'' if number == 1 else f'.{number}'}.csv")
+        if not path.exists():
+            return path
+    raise UsageFault(f"Name the file for the refused rows of {source} with --refused.")
+
+
+def print_template(call: Call, name: str, mapping_name: str | None) -> int:
+    """Print an empty file: the header of what an import reads. It needs no store."""
+    library = call.library if call.charter.setting("pack") else Library(call.pack)
+    record = record_named(library, name)
+    mapping = mapping_for(library, record, mapping_name)
+    fields = creation_fields(library, record)
+    separator = {"tab": "\t", "\\t": "\t"}.get(mapping.form.separator, mapping.form.separator or ",")
+    csv.writer(sys.stdout, delimiter=separator, lineterminator="\n").writerow(m.template(mapping, fields))
+    return DONE
+
+
+# --- report ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A line of a report."""
+
+    cells: Sequence[str]
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        yield self.cells
+
+    def data(self) -> dict[str, Any]:
+        return {}
+
+
+def print_report(call: Call, name: str, given: Sequence[str]) -> int:
+    """Draw a statement up and print it; a check of it that does not hold is said."""
+    rules = call.charter.rules
+    statement = statement_of(rules.library, name)
+    if statement is None:
+        raise unknown("statement", name, [doc.name for doc in rules.library.pack.all("statement")])
+    values = takes_given(statement.takes, given, name)
+    with call.store.transaction() as session:
+        drawn = report(session, rules, statement, values)
+    if call.shape == "json":
+        print(json.dumps(as_data(drawn), ensure_ascii=False, indent=1))
+    elif call.shape == "table":
+        print(f"{drawn.title}: {', '.join(f'{n} {text}' for n, text in drawn.given)}")
+        for block in drawn.blocks:
+            print(f"\n{drawn.per} {block.heading}".rstrip())
+            print_cells(call, *as_table(drawn, block))
+    else:
+        print_cells(call, *as_table(drawn))
+    if not any(block.rows for block in drawn.blocks):
+        call.say(f"{drawn.title}: nothing to show for {', '.join(f'{n} {text}' for n, text in drawn.given)}.")
+    for said in drawn.checks:
+        call.say(f"check failed: {said}")
+    return DONE
+
+
+def print_cells(call: Call, headings: Sequence[Any], rows: Sequence[Sequence[str]]) -> None:
+    sheet = Sheet(call.shape, [Column(h.title, h.right) for h in headings], sys.stdout, call.width)
+    for row in rows:
+        sheet.add(Cells(row))
+    sheet.end()

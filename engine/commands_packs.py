@@ -1,0 +1,215 @@
+"""The commands about packs: `init` puts one into a store, `check` proves it, `test` runs its rule tests."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import catalog
+from .application import Setup
+from .commands import Call, counted, pack_folder
+from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
+from .source import did_you_mean
+from .trials import Verdict, run_tests
+
+ADMINISTRATOR = "administrator"
+# What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
+RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "posting", "process", "statement", "mapping")
+
+
+# --- init ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that setting a store up does."""
+
+    what: str
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        yield (self.what,)
+
+    def data(self) -> dict[str, Any]:
+        return {"does": self.what}
+
+
+def set_up(call: Call, administrator: str | None, demonstration: bool, plan: bool) -> int:
+    """Create the store for the pack or bring it up to it; a store that is there is for its administrators to change."""
+    pack = checked_pack(call)
+    before = call.charter.setting("pack")
+    is_new = before is None
+    acting = (
+        first_administrator(call, administrator)
+        if is_new
+        else acting_administrator(call, administrator, demonstration)
+    )
+    setup = call.charter.init(pack, acting, demonstration, plan)
+    sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)
+    for step in steps_of(setup):
+        sheet.add(Step(step))
+    sheet.end()
+    call.say(set_up_said(call, setup, before, acting, plan))
+    if not plan:
+        call.say_head()
+    return DONE
+
+
+def checked_pack(call: Call) -> catalog.Pack:
+    """The pack that was asked for; raises InvalidPack with every problem."""
+    from .check import check
+
+    if problems := check(call.pack, pack_folder(call.pack_asked)):
+        raise InvalidPack(problems, call.pack.lines)
+    return call.pack
+
+
+def first_administrator(call: Call, name: str | None) -> str:
+    found = name or call.login
+    if not re.fullmatch(r"[^\s/]+", found):
+        raise UsageFault(f"`{found}` cannot be an actor: give a short name without blanks and `/`, such as ann.")
+    return found
+
+
+def acting_administrator(call: Call, name: str | None, demonstration: bool) -> str:
+    """Who brings a store up to a pack: an actor who is its administrator."""
+    if name is not None or demonstration:
+        said = "--administrator" if name is not None else "--demonstration"
+        raise UsageFault(f"{said} is said when a store is made; {call.store_said} is there already.")
+    actor = call.actor
+    if (ADMINISTRATOR, None) not in actor.grants:
+        raise UsageFault(f"{actor.number} may not put a pack into {call.store_said}: it is for an administrator.")
+    return actor.number
+
+
+def steps_of(setup: Setup) -> Iterator[str]:
+    yield from setup.migration.words
+    created = Counter(r.request.record for r in setup.roots)
+    for name in sorted(created):
+        yield f"new {name}: {created[name]}"
+
+
+def set_up_said(call: Call, setup: Setup, before: str | None, acting: str, plan: bool) -> str:
+    where, what = call.store_said, f"the pack {call.pack.name} {call.pack.version}"
+    if plan:
+        return f"{where} would be {'brought up to' if before else 'made for'} {what}; nothing was written."
+    if before is None:
+        return f"Made {where} for {what}. {acting} is its administrator, under the login {call.login}."
+    if not setup.migration and not setup.roots and before == setup.pack:
+        return f"{where} was up to date with {what}."
+    return f"Brought {where} up to {what}."
+
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem of a pack."""
+
+    diagnostic: Diagnostic
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        d = self.diagnostic
+        yield d.place.file, str(d.place.line), str(d.place.column), d.code, d.message, d.hint
+
+    def data(self) -> dict[str, Any]:
+        d = self.diagnostic
+        return {"code": d.code, "message": d.message, "file": d.place.file, "line": d.place.line,
+                "column": d.place.column, "hint": d.hint or None}  # fmt: skip
+
+
+def check_pack(call: Call, asked: str | None) -> int:
+    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at."""
+    from .check import check
+
+    folder = pack_folder(asked or call.pack_asked)
+    pack, found, lines = catalog.read_pack(folder)
+    if pack is not None and not found:
+        found = check(pack, folder)
+    print_problems(call, found, lines, pack)
+    name = pack.name if pack else folder.name
+    if found or pack is None:
+        call.say(f"{name}: {counted(len(found), 'problem')}.")
+        return INVALID
+    return DONE
+
+
+def print_problems(
+    call: Call, found: Sequence[Diagnostic], lines: dict[str, list[str]], pack: catalog.Pack | None
+) -> None:
+    if call.form is None or call.form == "table":
+        if found:
+            print("\n\n".join(render(d, lines) for d in found))
+        elif pack is not None:
+            print(f"{pack.name}: {counted(len(pack.files), 'file')}, {counted(rules_in(pack), 'rule')}, no problems")
+        return
+    sheet = call.sheet(["file", "line", "column", "code", "message", "hint"], "problems", right=["line", "column"])
+    for diagnostic in found:
+        sheet.add(Problem(diagnostic))
+    sheet.end(pack=pack.name if pack else None, files=len(lines), rules=rules_in(pack) if pack else 0)
+
+
+def rules_in(pack: catalog.Pack) -> int:
+    """How many rules a pack has: the elements of its rule files that decide something, each row and transition once."""
+    return sum(_rules(document.body) for kind in RULE_KINDS for document in pack.all(kind))
+
+
+def _rules(body: Any) -> int:
+    elements = 0
+    for key in ("transitions", "people", "always", "rows", "figures", "require"):
+        found = body.get(key) if isinstance(body, dict) else None
+        elements += len(found) if isinstance(found, list) else 0
+    for key in ("values", "steps", "fields"):
+        found = body.get(key) if isinstance(body, dict) else None
+        elements += len(found) if isinstance(found, dict) else 0
+    return elements or 1
+
+
+# --- test ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one rule test."""
+
+    verdict: Verdict
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        v = self.verdict
+        yield v.name, "passed" if v.passed else "failed", str(v.place), "\n".join(v.failures)
+
+    def data(self) -> dict[str, Any]:
+        v = self.verdict
+        return {"test": v.name, "doc": v.doc, "passed": v.passed, "place": str(v.place), "failures": list(v.failures)}
+
+
+def test_pack(call: Call, only: str | None) -> int:
+    """Run the rule tests of a pack; print those that failed."""
+    pack = checked_pack(call)
+    names = [doc.name for doc in pack.all("test") if "when" in doc.body]
+    if only and not any(only in name for name in names):
+        near = did_you_mean(only, names)
+        raise UsageFault(f"No test of {pack.name} has `{only}` in its name{'; ' + near if near else '.'}")
+    as_data = call.form in ("tsv", "csv", "json")
+    sheet = call.sheet(["test", "outcome", "place", "failures"], "tests", pack=pack.name) if as_data else None
+    passed = failed = 0
+    for verdict in run_tests(pack, only or ""):
+        passed, failed = passed + verdict.passed, failed + (not verdict.passed)
+        if sheet is not None:
+            sheet.add(Outcome(verdict))
+        elif not verdict.passed:
+            print_failure(verdict)
+    if sheet is not None:
+        sheet.end(passed=passed, failed=failed)
+    call.say(f"{pack.name}: {counted(passed + failed, 'test')}, {passed} passed, {failed} failed.")
+    return REFUSED if failed else DONE
+
+
+def print_failure(verdict: Verdict) -> None:
+    failures = "\n".join("  " + line for failure in verdict.failures for line in failure.split("\n"))
+    print(f"failed: {verdict.name} [{verdict.place}]\n  {verdict.doc}\n{failures}\n")
+    sys.stdout.flush()

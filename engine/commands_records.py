@@ -1,0 +1,302 @@
+"""The commands that read records: `list` and `show`. Also how the records are found that other commands work on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import func, select
+
+from . import definitions as d
+from .commands import Call, filtered, record_named
+from .commands_keys import Keys, columns_shown, in_key_order, key_text
+from .errors import DONE, InvalidInput, UsageFault
+from .explanations import find_record
+from .gathering import Gatherer
+from .model import Type
+from .next_steps import NextStep, next_step_lines, next_steps
+from .output import VERSION
+from .queries import Joined, types_of
+from .source import did_you_mean
+from .store import Session, decoder
+
+CHUNK = 1000
+MOST_NAMED = 20
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A record as `list` shows it."""
+
+    key: str
+    cells: tuple[str, ...]
+    fields: dict[str, Any]
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        yield (self.key, *self.cells)
+
+    def data(self) -> dict[str, Any]:
+        return {"key": self.key, "fields": self.fields}
+
+
+# --- list ------------------------------------------------------------------------------------------------------------
+
+
+def list_records(call: Call, name: str, where: str | None, limit: int | None) -> int:
+    """Print the records of a type in the order of their keys."""
+    record = record_named(call.library, name, ledger=True)
+    with tempfile.SpooledTemporaryFile(max_size=1 << 20, mode="w+", encoding="utf-8", newline="") as spool:
+        # Nobody shall wait for a reader who pages: the transaction is over before anything is shown.
+        with call.store.transaction() as session:
+            count, more = _listed(Listing(call, session, record), where, limit, spool)
+        spool.seek(0)
+        shutil.copyfileobj(spool, sys.stdout)
+    call.say(f"{count:,} of {more:,} {name}; the limit is {limit}." if more else f"{count:,} {name}.")
+    return DONE
+
+
+def _listed(listing: Listing, where: str | None, limit: int | None, spool: Any) -> tuple[int, int]:
+    """How many were printed, and how many there are where that is more."""
+    listing.filter(where)
+    shown = [c for c in listing.columns if c.name not in listing.key_fields]
+    sheet = listing.call.sheet(
+        ["key", *(c.name for c in shown)], "records", spool, [c.name for c in shown if c.type.is_numeric],
+        spare=True, record=listing.record.name,
+    )  # fmt: skip
+    count = 0
+    for line in listing.lines(shown, limit):
+        sheet.add(line)
+        count += 1
+    sheet.end()
+    more = listing.count() if limit is not None and count == limit else 0
+    return count, more if more > count else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column as it is shown; `currency` leads to the currency of its money."""
+
+    name: str
+    type: Type
+    currency: Path | None = None
+
+
+@dataclass
+class Listing:
+    """Reads the records of one type, their references as keys."""
+
+    call: Call
+    session: Session
+    record: d.Record
+    conditions: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.library = self.call.library
+        self.joined = self.call.joined(self.record)
+        self.gatherer = self.call.gatherer(self.session)
+        self.keys = Keys(self.library)
+        self.columns = [Shown(n, t, self.currency_path(n, t)) for n, t in columns_shown(self.library, self.record)]
+        # What the key says already is not said again beside it.
+        self.key_fields = set(self.record.key)
+
+    def filter(self, where: str | None) -> None:
+        if where is not None:
+            self.conditions.append(filtered(self.call, self.joined, where))
+
+    def only(self, id_: int) -> None:
+        self.conditions.append(self.joined.base.c.id == id_)
+
+    def currency_path(self, name: str, type_: Type) -> Path | None:
+        f = self.record.fields.get(name)
+        if f is None or type_.kind != "money":
+            return None
+        declared = f.currency or self.record.currency or (("currency",) if "currency" in self.record.fields else None)
+        found = self.library.along(Type("ref", of=self.record.name), declared) if declared else None
+        return declared if found and found.kind in ("text", "choice") else None
+
+    def count(self) -> int:
+        statement = self.joined.selecting(func.count()).where(*self.conditions)
+        return int(self.session.connection.execute(statement).scalar_one())
+
+    def lines(self, shown: Sequence[Shown], limit: int | None = None) -> Iterator[Line]:
+        """The records, their fields as texts for the columns shown and as data for all."""
+        own: list[Path] = [(c.name,) for c in self.columns]
+        currencies = list(dict.fromkeys(c.currency for c in self.columns if c.currency))
+        keys = self.library.key_paths(self.record)
+        reading = [("id",), *keys, *own, *currencies]
+        order = in_key_order(self.library, self.joined)
+        statement = self.joined.select(reading).where(*self.conditions).order_by(*order).limit(limit)
+        decode = decoder(types_of(self.library, self.record, reading))
+        rows = map(decode, self.session.stream(statement))
+        while chunk := list(islice(rows, CHUNK)):
+            first = 1 + len(keys)
+            named = [dict(zip((c.name for c in self.columns), row[first:], strict=False)) for row in chunk]
+            self.keys.learn(self.gatherer, self.referred(named))
+            for row, values in zip(chunk, named, strict=True):
+                places = self.places(dict(zip(currencies, row[first + len(own) :], strict=True)))
+                cells = tuple(self.keys.text(values[c.name], c.type, places.get(c.currency)) for c in shown)
+                data = {c.name: self.keys.data(values[c.name], c.type) for c in self.columns}
+                yield Line(key_text(row[1:first]), cells, data)
+
+    def referred(self, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, int]]:
+        for column in self.columns:
+            if column.type.kind == "ref":
+                yield from ((column.type.of, row[column.name]) for row in rows if row[column.name] is not None)
+
+    def places(self, currencies: dict[Path, Any]) -> dict[Path | None, int]:
+        known = self.library.manifest.currencies
+        return {path: known[code] for path, code in currencies.items() if code in known}
+
+
+# --- show ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing about a record."""
+
+    what: str
+    name: str
+    value: str
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        yield self.what, self.name, self.value
+
+    def data(self) -> dict[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A record with how many children it has, and what may be done with it next."""
+
+    record: d.Record
+    line: Line
+    names: tuple[str, ...]
+    children: dict[str, int]
+    steps: list[NextStep]
+
+    def data(self) -> dict[str, Any]:
+        return {"version": VERSION, "record": self.record.name, **self.line.data(), "children": self.children,
+                "next": [asdict(step) for step in self.steps]}  # fmt: skip
+
+    def details(self) -> Iterator[Detail]:
+        for name, cell in zip(self.names, self.line.cells, strict=True):
+            yield Detail("field", name, cell)
+        for name, count in self.children.items():
+            yield Detail("children", name, f"{count} {self.record.children[name].of}")
+        for step in self.steps:
+            yield Detail("next", step.event, step_said(step))
+
+
+def step_said(step: NextStep) -> str:
+    """A step in one line: where it leads, who may, what it needs."""
+    who = "; ".join(f"{right.said}: {', '.join(right.actors) or 'nobody'}" for right in step.who)
+    needs = ", ".join(t.name for t in step.takes if t.needed)
+    parts_said = [f"to {step.leads_to or 'nothing'}", who or f"comes with {', '.join(step.fired_by)}"]
+    return "; ".join([*parts_said, *([f"needs {needs}"] if needs else [])])
+
+
+def show_record(call: Call, name: str, key: str) -> int:
+    """Print a record: its states and fields, its children, what may be done next and by whom."""
+    found = portrait(call, record_named(call.library, name), key)
+    if call.shape == "json":
+        print(json.dumps(found.data(), ensure_ascii=False, indent=1))
+        return DONE
+    if call.shape == "table":
+        print(f"{name} {found.line.key}\n")
+        print_details(call, ["", "", ""], (d for d in found.details() if d.what != "next"))
+        print("\nPossible now")
+        print("\n".join("  " + line for line in next_step_lines(found.steps)))
+    else:
+        print_details(call, ["what", "name", "value"], found.details())
+    return DONE
+
+
+def print_details(call: Call, columns: list[str], details: Iterable[Detail]) -> None:
+    sheet = call.sheet(columns, "details")
+    for detail in details:
+        sheet.add(detail)
+    sheet.end()
+
+
+def portrait(call: Call, record: d.Record, key: str) -> Portrait:
+    with call.store.transaction() as session:
+        id_ = find_record(session, call.charter.rules, record.name, key)
+        listing = Listing(call, session, record)
+        listing.only(id_)
+        line = next(listing.lines(listing.columns), None)
+        if line is None:
+            raise UsageFault(f"{record.name} {key} was deleted; see `charter history {record.name} {key}`.")
+        children = {n: count_children(session, call.gatherer(session).joined(c.of), c.by, id_)
+                    for n, c in record.children.items()}  # fmt: skip
+    steps = next_steps(call.charter, record.name, id_, call.actor_if_known)
+    return Portrait(record, line, tuple(c.name for c in listing.columns), children, steps)
+
+
+def count_children(session: Session, joined: Joined, by: str, id_: int) -> int:
+    statement = select(func.count()).select_from(joined.base).where(joined.column((by,))[0] == id_)
+    return int(session.connection.execute(statement).scalar_one())
+
+
+# --- the records that are meant --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A record that a command is to work on."""
+
+    id: int
+    key: str
+
+
+def chosen_by_keys(call: Call, session: Session, record: d.Record, keys: Sequence[str]) -> list[Chosen]:
+    """The records of these keys, each once; raises InvalidInput that names every key of nothing."""
+    gatherer = call.gatherer(session)
+    found = gatherer.ids_of(record.name, keys)
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise InvalidInput("\n".join(_missing(call, gatherer, record, missing)))
+    return list({found[key]: Chosen(found[key], key) for key in keys}.values())
+
+
+def _missing(call: Call, gatherer: Gatherer, record: d.Record, missing: Sequence[str]) -> Iterator[str]:
+    paths = call.library.key_paths(record)
+    for key in missing[:MOST_NAMED]:
+        near = did_you_mean(key, _some_keys(gatherer, record))
+        said = f"There is no {record.name} `{key}`"
+        if len(paths) > 1 and key.count("/") != len(paths) - 1:
+            near = f"its key has {len(paths)} parts: {'/'.join('.'.join(p) for p in paths)}"
+        yield f"{said}; {near}." if near and not near.endswith("?") else f"{said}; {near}" if near else f"{said}."
+    if len(missing) > MOST_NAMED:
+        yield f"… and {len(missing) - MOST_NAMED:,} more."
+
+
+def _some_keys(gatherer: Gatherer, record: d.Record, most: int = 5000) -> list[str]:
+    joined = gatherer.joined(record.name)
+    paths = gatherer.library.key_paths(record)
+    decode = decoder(types_of(gatherer.library, record, paths))
+    return [key_text(decode(row)) for row in gatherer.session.rows(joined.select(paths).limit(most))]
+
+
+def chosen_where(
+    call: Call, session: Session, record: d.Record, where: str, among: Iterable[int] | None
+) -> list[Chosen]:
+    """The records that meet a condition, in the order of their keys; of those named, where some are."""
+    joined = call.joined(record)
+    condition = filtered(call, joined, where)
+    keys = call.library.key_paths(record)
+    order = in_key_order(call.library, joined)
+    statement = joined.select([("id",), *keys]).where(condition).order_by(*order)
+    decode = decoder(types_of(call.library, record, [("id",), *keys]))
+    rows = [decode(row) for row in session.rows(statement)]
+    wanted = None if among is None else set(among)
+    return [Chosen(row[0], key_text(row[1:])) for row in rows if wanted is None or row[0] in wanted]
