@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 
 import pytest
@@ -482,6 +484,23 @@ def test_postgresql_does_the_same(own_database: str, tmp_path: Path) -> None:
     text = "book,day\nN/1/a,2026-01-01\nN/1/a,2026-01-01\n"
     assert books.take("reading", text).created == {"reading": 2}
     assert books.take("reading", text).skipped == 2
+    books.charter.store.close()
+
+
+def test_several_may_import_the_same_file_at_once(own_database: str, tmp_path: Path) -> None:
+    books = Books(tmp_path, own_database)
+    path = books.file(DELIVERY + "".join(f"N,{i % 7},{i},10,\n" for i in range(200)))
+
+    def work(_: int) -> Imported:
+        other = copy(books)
+        other.charter = Charter(Store(own_database), "root", CLOCK)
+        return other.take("book", path, "delivery", skip_refused=True, chunk=50)
+
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(work, range(3)))
+    assert [r.refused for r in results] == [0, 0, 0]
+    assert sum(r.created["book"] for r in results) == books.count("book") == 200
+    assert books.count("shelf") == 7
     books.charter.store.close()
 
 
