@@ -34,9 +34,7 @@ class Wishes:
     plan: bool = False
 
 
-def fire_event(
-    call: Call, name: str, event: str, keys: Sequence[str], where: str | None, wishes: Wishes
-) -> int:
+def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: str | None, wishes: Wishes) -> int:
     """Fire an event on every record meant, one verdict each; what is refused does not hold up the rest."""
     record = record_named(call.library, name)
     transitions = event_named(call.library, record, event)

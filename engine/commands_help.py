@@ -170,7 +170,7 @@ class _Examples:
 
     def for_verify(self) -> Iterable[str]:
         yield f"{self.start} verify"
-        yield f"{self.start} verify --reperform --head \"$(cat head.txt)\""
+        yield f'{self.start} verify --reperform --head "$(cat head.txt)"'
 
     def for_check(self) -> Iterable[str]:
         yield "charter check"

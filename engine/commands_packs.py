@@ -43,9 +43,7 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     before = call.charter.setting("pack")
     is_new = before is None
     acting = (
-        first_administrator(call, administrator)
-        if is_new
-        else acting_administrator(call, administrator, demonstration)
+        first_administrator(call, administrator) if is_new else acting_administrator(call, administrator, demonstration)
     )
     setup = call.charter.init(pack, acting, demonstration, plan)
     sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)

@@ -57,7 +57,7 @@ class Sheet:
         self._count = 0
         if form == "json":
             begun = json.dumps({"version": VERSION, **head}, ensure_ascii=False)
-            out.write(f'{begun[:-1]}, {json.dumps(called)}: [')
+            out.write(f"{begun[:-1]}, {json.dumps(called)}: [")
         elif form != "table":
             self._write([c.name for c in columns])
 

@@ -1,0 +1,410 @@
+"""The command line: parses arguments, calls the engine, says what went wrong. What commands do stands in the engine."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .engine.errors import FAULT, USAGE, CharterFault, UsageFault
+
+if TYPE_CHECKING:
+    from .engine.commands import Call
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+GLOBAL = ("--db", "--pack", "--as", "-o", "--output", "--debug")
+NAMED = {"import": "Mappings", "list": "Record types", "run": "Processes", "report": "Statements"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said for all commands."""
+
+    db: str
+    pack: str | None
+    actor: str | None
+    form: str | None
+    debug: bool
+
+
+# --- how a command ends ----------------------------------------------------------------------------------------------
+
+
+class CommandLine(click.Group):
+    """Ends every command with its exit code, and with a traceback only where that was asked for."""
+
+    debug = False
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> None:
+        self.debug = False
+        try:
+            code = super().main(args, prog_name, standalone_mode=False)
+            sys.stdout.flush()
+        except Exception as error:
+            if self.debug and not isinstance(error, click.ClickException):
+                traceback.print_exception(error)
+            code = ended_by(error)
+        sys.exit(code or 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return pipe_closed()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are used."""
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(with_guess(error.message, args[0], self.commands), ctx) from None
+
+
+class PackCommand(click.Command):
+    """A command whose help takes its examples from the pack."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from .engine.commands_help import help_for
+
+        options = ctx.find_object(Options)
+        examples, names = help_for(self.name or "", options.pack if options else None)
+        if names:
+            with formatter.section(f"{NAMED.get(self.name or '', 'Names')} of the pack"):
+                formatter.write_dl(names)
+        with formatter.section("Examples"):
+            for example in examples:
+                formatter.write(f"  {example}\n")
+
+
+def ended_by(error: BaseException) -> int:
+    """Say what ended a command; gives the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return USAGE
+    if isinstance(error, click.ClickException):
+        return ended_by_usage(error)
+    if isinstance(error, click.Abort):
+        click.echo("stopped: what was finished stands, the rest is as it was; the same command goes on.", err=True)
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        return pipe_closed()
+    if isinstance(error, CharterFault):
+        click.echo(str(error), err=True)
+        return error.exit_code
+    return ended_by_fault(error)
+
+
+def ended_by_usage(error: click.ClickException) -> int:
+    error.show()
+    if isinstance(error, click.NoSuchOption) and error.option_name in GLOBAL:
+        click.echo(f"{error.option_name} stands before the command: charter {error.option_name} … COMMAND", err=True)
+    return error.exit_code
+
+
+def pipe_closed() -> int:
+    """Whoever read has enough: nothing more is printed, and nothing is said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return PIPE_CLOSED
+
+
+def with_guess(message: str, word: str, words: Iterable[str]) -> str:
+    """A message with the word that was probably meant."""
+    from .engine.source import did_you_mean
+
+    near = did_you_mean(word, words)
+    return f"{message.rstrip('.')}; {near}" if near else message
+
+
+def ended_by_fault(error: BaseException) -> int:
+    """What no part of the engine foresaw: trouble with the database has words of its own."""
+    if "sqlalchemy" in sys.modules:
+        from .engine.commands_faults import said_of
+
+        if said := said_of(error):
+            click.echo(str(said), err=True)
+            return said.exit_code
+    reason = " ".join(str(error).split()) or "no reason given"
+    click.echo(f"fault: {type(error).__name__}: {reason}", err=True)
+    click.echo("This is a fault of the program. `charter --debug …` shows where it arose.", err=True)
+    return FAULT
+
+
+# --- all commands ----------------------------------------------------------------------------------------------------
+
+
+def called(ctx: click.Context) -> Call:
+    """What a command works with."""
+    from .engine.commands import Call
+
+    o = ctx.find_object(Options)
+    assert o is not None
+    return Call(o.db, o.pack, o.actor, o.form, moment())
+
+
+def moment() -> str:
+    """The moment of this call in UTC: the one place where the clock is read. CHARTER_NOW sets it, for tests."""
+    said = os.environ.get("CHARTER_NOW")
+    try:
+        now = datetime.fromisoformat(said) if said else datetime.now(UTC)
+    except ValueError:
+        raise UsageFault(f"CHARTER_NOW is `{said}`, not a moment such as 2026-03-31T12:00:00Z.") from None
+    now = now.replace(tzinfo=now.tzinfo or UTC)
+    return now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+@click.group(
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `charter init`; each command's --help has examples. Exit codes: 0 done, 1 fault, 2 usage, "
+    "3 invalid pack or input, 4 refused or tests failed, 5 busy, 6 integrity broken.",
+)
+@click.option(
+    "--db",
+    metavar="URL",
+    envvar="CHARTER_DB",
+    default="charter.db",
+    show_default=True,
+    show_envvar=True,
+    help="The store: a file, or postgresql://user@server/database.",
+)
+@click.option(
+    "--pack",
+    metavar="DIR",
+    envvar="CHARTER_PACK",
+    show_envvar=True,
+    help="The pack, by folder or name, for init, check and test.  [default: base]",
+)
+@click.option(
+    "--as",
+    "actor",
+    metavar="ACTOR",
+    envvar="CHARTER_ACTOR",
+    show_envvar=True,
+    help="Who acts.  [default: the actor bound to your login]",
+)
+@click.option(
+    "-o",
+    "--output",
+    "form",
+    type=click.Choice(["table", "tsv", "csv", "json"]),
+    help="How to print.  [default: tables on a terminal, tsv in a pipe]",
+)
+@click.option("--debug", is_flag=True, help="Show where in the program a fault arose.")
+@click.version_option(package_name="charter", message="%(prog)s %(version)s")
+@click.pass_context
+def charter(ctx: click.Context, db: str, pack: str | None, actor: str | None, form: str | None, debug: bool) -> None:
+    """Run a business by declared rules: records change by events alone, and every figure has a reason.
+
+    Data goes to standard output, all else to standard error. JSON has a `version`, and amounts as texts.
+    """
+    ctx.obj = Options(db, pack, actor, form, debug)
+    if isinstance(ctx.command, CommandLine):
+        ctx.command.debug = debug
+
+
+def main() -> None:
+    """Run the command line."""
+    charter(prog_name="charter")
+
+
+PLAN = click.option("--plan", is_flag=True, help="Show what would happen, with amounts; write nothing.")
+WHERE = click.option("--where", metavar="EXPR", help="A condition over the fields of the records.")
+
+
+# --- the store and its pack ------------------------------------------------------------------------------------------
+
+
+@charter.command(cls=PackCommand)
+@click.option("--administrator", metavar="NAME", help="The first actor of a new store.  [default: your login]")
+@click.option("--demonstration", is_flag=True, help="One login may act for everybody; verify says so for ever.")
+@PLAN
+@click.pass_context
+def init(ctx: click.Context, administrator: str | None, demonstration: bool, plan: bool) -> int:
+    """Create the store for the pack, or bring it up to it.
+
+    The rules of the pack are kept in the store and hold until the next init, whatever becomes of the files.
+    """
+    from .engine.commands_packs import set_up
+
+    return set_up(called(ctx), administrator, demonstration, plan)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("folder", required=False, metavar="[DIR]")
+@click.pass_context
+def check(ctx: click.Context, folder: str | None) -> int:
+    """Find what is wrong with a pack: every problem, with its line. It needs no store."""
+    from .engine.commands_packs import check_pack
+
+    return check_pack(called(ctx), folder)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("name", required=False, metavar="[NAME]")
+@click.pass_context
+def test(ctx: click.Context, name: str | None) -> int:
+    """Run the rule tests of a pack, or those with NAME in their names. It needs no store."""
+    from .engine.commands_packs import test_pack
+
+    return test_pack(called(ctx), name)
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+@charter.command("import", cls=PackCommand)
+@click.argument("record")
+@click.argument("files", nargs=-1, metavar="FILE…", type=click.Path(path_type=Path))
+@click.option("--mapping", metavar="NAME", help="How the file's columns become fields.  [default: they are the fields]")
+@click.option("--skip-refused", is_flag=True, help="Import the good rows; write the others to a file to mend.")
+@click.option("--refused", metavar="FILE", type=click.Path(path_type=Path), help="Where refused rows are written.")
+@click.option("--template", is_flag=True, help="Print an empty file instead: the columns that are read.")
+@PLAN
+@click.pass_context
+def import_(ctx: click.Context, record: str, files: tuple[Path, ...], mapping: str | None, skip_refused: bool,
+            refused: Path | None, template: bool, plan: bool) -> int:  # fmt: skip
+    """Create records from the rows of files: csv, tsv, json, json lines or xml.
+
+    Every wrong row is printed with file, line, column and rule. If one is refused nothing is written, unless
+    --skip-refused is said. A row that is there already is skipped, so a file can be imported again. A mapping may read
+    several files as one; without that each file is a transaction.
+    """
+    from .engine import commands_files as f
+
+    if template:
+        return f.print_template(called(ctx), record, mapping)
+    return f.import_rows(called(ctx), record, files, mapping, f.Wishes(skip_refused, plan, refused))
+
+
+@charter.command("list", cls=PackCommand)
+@click.argument("record")
+@WHERE
+@click.option("--limit", metavar="N", type=click.IntRange(min=0), help="Print at most so many.")
+@click.pass_context
+def list_(ctx: click.Context, record: str, where: str | None, limit: int | None) -> int:
+    """Print the records of a type, by key. `entry` and `voucher` are the ledger's."""
+    from .engine.commands_records import list_records
+
+    return list_records(called(ctx), record, where, limit)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("record")
+@click.argument("key", metavar="ID")
+@click.pass_context
+def show(ctx: click.Context, record: str, key: str) -> int:
+    """Print a record, its state, and what may be done with it next and by whom."""
+    from .engine.commands_records import show_record
+
+    return show_record(called(ctx), record, key)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("record")
+@click.argument("event")
+@click.argument("keys", nargs=-1, metavar="[ID…|-]")
+@WHERE
+@click.option("--set", "sets", metavar="FIELD=VALUE", multiple=True, help="What the event takes; records by their key.")
+@click.option("--acknowledge", metavar="NAME", multiple=True, help="Accept the warning of that name.")
+@PLAN
+@click.pass_context
+def fire(ctx: click.Context, record: str, event: str, keys: tuple[str, ...], where: str | None, sets: tuple[str, ...],
+         acknowledge: tuple[str, ...], plan: bool) -> int:  # fmt: skip
+    """Bring an event about on records: one verdict each; what is refused does not hold up the others.
+
+    Records are named by their keys, or by `-` for those that --where finds, or for keys on standard input, one a line,
+    such as `list` prints. An event that creates takes no ID.
+    """
+    from .engine.commands_events import Wishes, fire_event
+
+    return fire_event(called(ctx), record, event, keys, where, Wishes(sets, frozenset(acknowledge), plan))
+
+
+@charter.command(cls=PackCommand)
+@click.argument("process")
+@click.argument("given", nargs=-1, metavar="[KEY=VALUE…]")
+@PLAN
+@click.pass_context
+def run(ctx: click.Context, process: str, given: tuple[str, ...], plan: bool) -> int:
+    """Run a process over all records that it selects, in chunks; what is refused is printed.
+
+    It can be stopped and run again: what is done is not done twice.
+    """
+    from .engine.commands_events import run_process
+
+    return run_process(called(ctx), process, given, plan)
+
+
+# --- what came of it -------------------------------------------------------------------------------------------------
+
+
+@charter.command(cls=PackCommand)
+@click.argument("statement")
+@click.argument("given", nargs=-1, metavar="[KEY=VALUE…]")
+@click.pass_context
+def report(ctx: click.Context, statement: str, given: tuple[str, ...]) -> int:
+    """Print a statement. csv and json have exact amounts."""
+    from .engine.commands_files import print_report
+
+    return print_report(called(ctx), statement, given)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("subject", nargs=-1, required=True, metavar="VOUCHER[/LINE] | RECORD ID [FIELD]")
+@click.pass_context
+def why(ctx: click.Context, subject: tuple[str, ...]) -> int:
+    """Explain a voucher, an entry, a record or a field: rule, values read, people, source row."""
+    from .engine.commands_audit import print_why
+
+    return print_why(called(ctx), subject)
+
+
+@charter.command("why-not", cls=PackCommand)
+@click.argument("record")
+@click.argument("key", metavar="ID")
+@click.argument("event")
+@click.option("--set", "sets", metavar="FIELD=VALUE", multiple=True, help="What the event would be given.")
+@click.pass_context
+def why_not(ctx: click.Context, record: str, key: str, event: str, sets: tuple[str, ...]) -> int:
+    """Say what stands against an event, for you or for the actor that --as names. Nothing is done."""
+    from .engine.commands_audit import print_why_not
+
+    return print_why_not(called(ctx), record, key, event, sets)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("record")
+@click.argument("key", metavar="ID")
+@click.pass_context
+def history(ctx: click.Context, record: str, key: str) -> int:
+    """Print every event of a record, with who, when, by what rule and what changed."""
+    from .engine.commands_audit import print_history
+
+    return print_history(called(ctx), record, key)
+
+
+@charter.command(cls=PackCommand)
+@click.option("--reperform", is_flag=True, help="Take every logged decision again, by the rules kept with it.")
+@click.option("--head", metavar="HASH", help="A head that was printed before: shows whether the end was cut off.")
+@click.pass_context
+def verify(ctx: click.Context, reperform: bool, head: str | None) -> int:
+    """Prove that every record, voucher and log row is what the log says; exit code 6 if not."""
+    from .engine.commands_audit import print_verification
+
+    return print_verification(called(ctx), head, reperform)
+
+
+if __name__ == "__main__":
+    main()
