@@ -317,11 +317,18 @@ class Past:
         for part in parts({i for i in ids if i not in self.rows}):
             self.known(self.session.rows(select(log).where(log.c.id.in_(part))))
 
+    def load_causes(self, rows: Iterable[Row[Any]]) -> None:
+        """Fetch what fired these events, and what fired that, all of one depth together."""
+        asked = {r.cause for r in rows if r.cause is not None}
+        while asked:
+            self.by_ids(asked)
+            asked = {cause for i in asked if (cause := self.rows[i].cause) is not None}
+
     def causes(self, row: Row[Any]) -> list[Row[Any]]:
         """The events that fired this one, up to the one that a person fired."""
+        self.load_causes([row])
         found = []
         while row.cause is not None:
-            self.by_ids([row.cause])
             row = self.rows[row.cause]
             found.append(row)
         return found
@@ -341,6 +348,7 @@ class Past:
                 continue
             visited.add((latest.record, latest.record_id))
             before = self.of_record(latest.record, latest.record_id, latest.id)
+            self.load_causes(before)
             fresh = {e.id: e for b in before for e in (b, *self.causes(b)) if e.id not in seen}
             seen |= fresh.keys()
             earlier += fresh.values()
