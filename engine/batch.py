@@ -15,6 +15,7 @@ from .errors import CharterFault
 from .execution import Actor, Programs, Reason, Request, Root, Work
 from .facts import Facts
 from .gathering import Gatherer
+from .isolation import Isolation
 from .journal import Journal
 from .library import Library
 from .mappings import KeyText
@@ -120,6 +121,7 @@ class Batch:
         work = Work(self.rules.programs, gatherer, self.actor, self.clock.today, self.clock.now, self.one_login)
         roots = [Root(r, reasons) for r, reasons in resolve(gatherer, requests)]
         work.perform_roots(roots)
+        Isolation(gatherer, roots).defer()
         Journal(work, self.rules.hash, self.written_facts).write(roots)
         session.return_ids(self.rules.metadata)
         return roots

@@ -51,6 +51,8 @@ class Gatherer:
     ) -> None:
         self.library, self.metadata, self.session, self.facts = library, metadata, session, facts
         self.pending = Pending()
+        # What was read and for whom, so that it can be held against what others of the work write.
+        self.noted: list[tuple[p.Operation, list[tuple[Any, Any]]]] = []
         self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
         # Answers of tables whose rows stand in the pack hold for good; those over records for this piece of work.
         self.decided: dict[str, dict[Any, Any]] = decided
@@ -131,6 +133,7 @@ class Gatherer:
         if not wanted:
             return
         asked = [(f, key(f.v)) for f in wanted]
+        self.noted.append((operation, asked))
         if isinstance(operation, p.Reference):
             self.read_references(operation, asked)
         elif isinstance(operation, p.Children):

@@ -1,0 +1,114 @@
+"""Keeps a chunk the same as its requests one after the other: who read what an earlier one wrote goes again, later.
+
+Within a piece of work all read before any writes. So at its end the reads of each root are held against the writes of
+the roots before it; a root that should have seen one of them is deferred and performed again once they are written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from . import programs as p
+from .execution import Firing, Root, in_tree_order
+from .gathering import Gatherer
+from .queries import Path
+
+Key = tuple[Any, ...]
+
+
+class Isolation:
+    """Holds the reads that a gatherer noted against what the roots would write."""
+
+    def __init__(self, gatherer: Gatherer, roots: Sequence[Root]) -> None:
+        self.gatherer = gatherer
+        self.place = {id(root): i for i, root in enumerate(roots)}
+        self.roots = roots
+
+    def defer(self) -> None:
+        """Mark every root that must go again; earlier roots come first, and only what stands counts as written."""
+        readers = [r for operation, asked in self.gatherer.noted for r in self.readers(operation, asked)]
+        blocked: dict[int, set[int]] = defaultdict(set)
+        for reader, writer in readers:
+            if writer < reader:
+                blocked[reader].add(writer)
+        for index in sorted(blocked):
+            if any(self.roots[writer].stands for writer in blocked[index]):
+                self.roots[index].deferred = True
+
+    def readers(self, operation: p.Operation, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
+        """Pairs (place of the root that read, place of a root that writes what it read)."""
+        if isinstance(operation, p.Measured):
+            yield from self.measured(operation, asked)
+        elif isinstance(operation, p.Find):
+            yield from self.found(operation, asked)
+        elif isinstance(operation, p.Children):
+            yield from self.matching(asked, self.written(operation.record, ((operation.by,),)))
+        elif isinstance(operation, p.Reference):
+            changed = ((place, (id_,)) for id_, place, is_new in self.touched(operation.record) if not is_new)
+            yield from self.matching(asked, changed)
+
+    def measured(self, operation: p.Measured, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
+        measure = self.gatherer.library.measure(operation.measure)
+        assert measure is not None
+        width = len(asked[0][1])
+        by = tuple(measure.by.values())[:width]
+        written = self.entries(by) if measure.of == "entry" else self.written(measure.of, by)
+        yield from self.matching(asked, written)
+
+    def found(self, operation: p.Find, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
+        """A look-up is missed when a written record meets its condition, as it was or as it is."""
+        if not self.gatherer.pending.rows.get(operation.record):
+            return
+        equal = tuple(path for path, _ in operation.equal)
+        near: dict[Key, list[tuple[int, Sequence[Any]]]] = defaultdict(list)
+        for place, values in self.written(operation.record, (*equal, *operation.paths)):
+            near[values[: len(equal)]].append((place, values[len(equal) :]))
+        predicate = operation.predicate
+        assert predicate is not None
+        for firing, _ in asked:
+            reader = self.place[id(firing.root)]
+            for writer, row in near.get(tuple(value(firing.v) for value in operation.equal_values), ()):
+                if writer < reader and predicate(firing.v, row):
+                    yield reader, writer
+
+    def matching(self, asked: Iterable[tuple[Firing, Key]], written: Iterable[tuple[int, Key]]) -> Iterator[tuple[int, int]]:
+        writers: dict[Key, list[int]] = defaultdict(list)
+        for place, key in written:
+            writers[key].append(place)
+        if not writers:
+            return
+        for firing, key in asked:
+            reader = self.place[id(firing.root)]
+            for writer in writers.get(key, ()):
+                if writer != reader:
+                    yield reader, writer
+
+    # --- what is written ---
+
+    def touched(self, record: str) -> Iterator[tuple[int, int, bool]]:
+        """(id, place of the root, is it new) of the records that are written."""
+        pending = self.gatherer.pending
+        for id_, (_, root) in pending.rows.get(record, {}).items():
+            yield id_, self.place[id(root)], (record, id_) in pending.created
+
+    def written(self, record: str, paths: tuple[Path, ...]) -> Iterator[tuple[int, Key]]:
+        """The values at paths of the records that are written, before and after."""
+        pending = self.gatherer.pending
+        for id_, (row, root) in pending.rows.get(record, {}).items():
+            for version in (pending.before.get((record, id_)), row):
+                if version is not None:
+                    yield self.place[id(root)], self.gatherer.row_values(record, version, paths)
+
+    def entries(self, by: Sequence[Path]) -> Iterator[tuple[int, Key]]:
+        """The same for entries of the ledger, as far as they can be told apart without being written."""
+        ledger = self.gatherer.library.manifest.ledger
+        names = {"account": 0, "account_key": 1, **{n: 4 + i for i, n in enumerate(ledger.dimensions if ledger else ())}}
+        for root in self.roots:
+            for firing in in_tree_order(root.firing) if root.firing else ():
+                for voucher in firing.vouchers:
+                    head = {"company": voucher.company, "date": voucher.date, "currency": voucher.currency}
+                    for e in voucher.entries:
+                        key = tuple(head[n] if n in head else e[names[n]] for (n, *_) in by if n in head or n in names)
+                        yield self.place[id(root)], key
