@@ -46,9 +46,11 @@ def to_unit(amount: Decimal | int | None, smallest: Decimal) -> Decimal | None:
 
 
 def to_scale(value: Decimal | int | None, smallest: Decimal) -> Decimal | None:
-    """Round half up to the places that are kept, only where there are more."""
-    if value is None or not isinstance(value, Decimal) or value.as_tuple().exponent >= smallest.as_tuple().exponent:  # type: ignore[operator]
-        return value  # type: ignore[return-value]
+    """Round half up to the places that are kept, only where there are more; a whole number written out is one, too."""
+    if value is None or not isinstance(value, Decimal):
+        return None if value is None else Decimal(value)
+    if value.as_tuple().exponent >= smallest.as_tuple().exponent:  # type: ignore[operator]
+        return value
     return value.quantize(smallest, ROUND_HALF_UP, EXACT)
 
 
@@ -330,7 +332,8 @@ class Compiler:
         source = frame.source(text)
         node = parse(text.text)
         type_ = frame.names.type_of(node.parts) if isinstance(node, Path) else None
-        if type_ is not None and type_.kind == field.type.kind:
+        is_let = isinstance(node, Path) and node.parts[0] in frame.names.lets
+        if type_ is not None and type_.kind == field.type.kind and not (is_let and type_.kind in ("number", "price")):
             return source
         if field.type.kind == "money":
             return f"_to_unit({source}, _units[{frame.currency(field.name)}])"
