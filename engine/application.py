@@ -20,8 +20,6 @@ from .migration import Migration, plan
 from .store import Session, Store
 from .tables import PACK, STORE, declare
 
-SETTING_UP = "setup"
-
 
 @dataclass(frozen=True)
 class Setup:
@@ -114,19 +112,21 @@ class Charter:
     def init(self, pack: catalog.Pack, administrator: str, demonstration: bool = False, planned: bool = False) -> Setup:
         """Create the store for a pack or bring it up to one; with `planned` only tell what would be done.
 
-        A new store gets its administrator and the pack's master rows, in one transaction, each by its creation event.
+        `administrator` names the first administrator of a new store; of another the actor who puts the pack in force,
+        which the rules in force must allow. Everything is done in one transaction. Raises InvalidInput when refused.
         """
         rules = rules_of(pack)
         is_new = self.setting("pack") is None
+        actor = Actor(None, administrator, self.login, frozenset()) if is_new or planned else self.actor(administrator)
 
         def work(session: Session) -> Setup:
             migration = plan(session, rules.metadata)
             if planned:
                 return Setup(migration, pack.hash)
             migration.apply(session)
-            roots = self.put_in(session, rules, pack, administrator, is_new, demonstration)
+            roots = self.put_in(session, rules, pack, actor, is_new, demonstration)
             if any(r.reasons for r in roots):
-                raise InvalidInput("The pack's own rows were refused:\n" + "\n".join(refusals(roots)))
+                raise InvalidInput("The pack is not put in force:\n" + "\n".join(refusals(roots)))
             return Setup(migration, pack.hash, roots)
 
         done = self.store.within(work)
@@ -135,24 +135,37 @@ class Charter:
         return done
 
     def put_in(
-        self, session: Session, rules: Rules, pack: catalog.Pack, administrator: str, is_new: bool, demonstration: bool
+        self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor, is_new: bool, demonstration: bool
     ) -> list[Root]:
-        actor = Actor(None, SETTING_UP if is_new else administrator, self.login, frozenset(), unbound=True)
-        batch = Batch(rules, self.store, actor, self.clock, one_login=True)
+        """The first administrator, the pack in force, its master rows: each by an event, in one transaction."""
+        setting_up = Batch(rules, self.store, replace(actor, unbound=True), self.clock, one_login=True)
         self.keep_pack(session, rules, pack, actor)
+        settings = rules.metadata.tables[STORE]
+        roots: list[Root] = []
         if is_new:
-            session.insert(
-                rules.metadata.tables[STORE], [("pack", pack.hash), ("demonstration", str(demonstration).lower())]
-            )
-            roots = batch.piece(session, [self.first_actor(administrator)])
-            roots += batch.piece(session, [self.first_grant(administrator)])
+            session.insert(settings, [("pack", pack.hash), ("demonstration", str(demonstration).lower())])
+            roots += setting_up.piece(session, [self.first_actor(actor.number)])
+            roots += setting_up.piece(session, [self.first_grant(actor.number)])
+            found = actor_in(session, rules.metadata, actor.number, self.clock.today)
+            setting_up.actor = replace(found or actor, unbound=True)
         else:
-            table = rules.metadata.tables[STORE]
-            session.connection.execute(table.update().where(table.c.name == "pack").values(value=pack.hash))
-            roots = []
+            session.connection.execute(settings.update().where(settings.c.name == "pack").values(value=pack.hash))
+        in_force = setting_up if is_new else Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
+        roots += in_force.piece(session, list(self.put_in_force(session, rules, pack)))
         for requests in master_rows(rules, session):
-            roots += batch.piece(session, requests)
+            roots += setting_up.piece(session, requests)
         return roots
+
+    def put_in_force(self, session: Session, rules: Rules, pack: catalog.Pack) -> Iterator[Request]:
+        """The event that puts the pack in force, unless it is."""
+        table = rules.metadata.tables["pack_version"]
+        there = session.rows(select(table.c.id, table.c.state).where(table.c.hash == pack.hash))
+        if not there:
+            manifest = rules.library.manifest
+            values = {"hash": pack.hash, "name": pack.name, "version": pack.version, "author": manifest.author}
+            yield Request("pack_version", "put_in_force", None, values, "init")
+        elif there[0].state != "in_force":
+            yield Request("pack_version", "put_in_force", there[0].id, {}, "init")
 
     def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> None:
         compiled = json.dumps(pack.to_data(), ensure_ascii=False, separators=(",", ":"))

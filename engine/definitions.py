@@ -742,6 +742,7 @@ class Manifest:
 
     name: str
     version: str
+    author: str | None
     currencies: Mapping[str, int]
     roles: Mapping[str, Role]
     ledger: Ledger | None
@@ -769,4 +770,5 @@ def build_manifest(sources: list[Source]) -> Manifest:
             series |= {n: s.word("prefix", n) for n, s in ledger.pairs("series")}
     top = sources[-1]
     books = Ledger(company, account, dimensions, keys, series, place) if place and company else None
-    return Manifest(top.name, str(top.body.get("version", "")), currencies, roles, books)
+    author = top.body.get("author")
+    return Manifest(top.name, str(top.body.get("version", "")), str(author) if author else None, currencies, roles, books)

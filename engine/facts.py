@@ -63,6 +63,10 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]
 
 
+# In which order the facts of a firing stand. It changes with the compiler's order of readings, and only then.
+ORDER = 1
+
+
 class Facts:
     """The distinct facts of a piece of work, by the hash of their content."""
 
@@ -81,5 +85,5 @@ class Facts:
         key = tuple(hashes)
         found = self._bases.get(key)
         if found is None:
-            found = self._bases[key] = self.add({"facts": list(hashes)})
+            found = self._bases[key] = self.add({"facts": list(hashes), "order": ORDER})
         return found

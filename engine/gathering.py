@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, MetaData, and_, false, func, or_, select
 
 from . import definitions as d
 from . import programs as p
+from .cells import constant
 from .decisions import Answer, Table, TableRow, decide, row_of_record
 from .errors import NOWHERE, Place
 from .expression_sql import sql_expression, sql_number
@@ -179,9 +180,9 @@ class Gatherer:
             found += [decode(r) for r in rows if r[0] not in pending]
         for row, _ in pending.values():
             if row is not None:
-                values = self.row_values(record, row, reading)
-                if values[1] in wanted:
-                    found.append(list(values))
+                unwritten = self.row_values(record, row, reading)
+                if unwritten[1] in wanted:
+                    found.append(list(unwritten))
         found.sort(key=lambda r: tuple((x is not None, x) for x in r[2 + len(paths) :]))
         by_parent: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for values in found:
@@ -491,9 +492,7 @@ def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:
     values: list[Any] = []
     for text, type_ in zip(texts, types, strict=True):
         try:
-            values.append(
-                int(text) if type_.kind == "whole" else date.fromisoformat(text) if type_.kind == "date" else text
-            )
+            values.append(constant(text, type_) if type_.kind != "choice" else text)
         except ValueError:
             return None
     return tuple(values)

@@ -20,7 +20,7 @@ from .batch import Rules
 from .decisions import TableRow, decide
 from .errors import CharterFault
 from .expression_python import ArithmeticProblem
-from .facts import Facts, from_plain, plain
+from .facts import ORDER, Facts, from_plain, plain
 from .gathering import Gatherer, parts
 from .model import Type
 from .money import EXACT, shown
@@ -154,8 +154,10 @@ class Again:
         self.v[p.OWN] = self.own_row(reads["own"])
         self.v[p.GIVEN] = tuple(self.given.values())
         self.v[p.SETTING] = (date.fromisoformat(row.at[:10]), row.at, page.whole._actors.get(row.actor))
-        basis = page.whole.fact(row.stream, row.basis)["facts"]
-        self.hashes = dict(zip((op.index for op in program.readings), basis, strict=True))
+        basis = page.whole.fact(row.stream, row.basis)
+        if basis["order"] != ORDER:
+            raise Differs(f"its facts stand in an order that this version does not read ({basis['order']}, not {ORDER})")
+        self.hashes = dict(zip((op.index for op in program.readings), basis["facts"], strict=True))
 
     def own_row(self, own: Mapping[str, Any]) -> list[Any]:
         """The record before the event, as far as the rules read it; for a new one, what it was given."""
