@@ -142,7 +142,7 @@ def _term(f: Findings, e: Element, part: tuple[Node, int], names: Names | Inner)
         yield ".".join(node.parts), sign
 
 
-_ROUNDED = "a price times a quantity becomes money where a field of type money is set"
+_ROUNDED = "a price times a quantity is money: name it in `let`"
 
 
 def _sum(terms: list[tuple[str, int]]) -> dict[str, int]:
