@@ -1,4 +1,4 @@
-"""Puts the parts together for one store: opens it, sets it up for a pack, knows who acts. What the command line calls."""
+"""Puts the parts together for one store: opens it, sets it up for a pack, knows who acts."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ class Charter:
                 raise UsageFault(f"{said}; known actors: {', '.join(known)}. Name one with --as, or bind the login.")
         if found.login != self.login and not self.is_demonstration:
             raise UsageFault(
-                f"The login `{self.login}` may not act as {found.number}, who is bound to `{found.login or 'no login'}`."
+                f"The login `{self.login}` may not act as {found.number}, "
+                f"who is bound to `{found.login or 'no login'}`."
             )
         return replace(found, login=self.login)
 
@@ -150,7 +151,8 @@ class Charter:
             setting_up.actor = replace(found or actor, unbound=True)
         else:
             session.connection.execute(settings.update().where(settings.c.name == "pack").values(value=pack.hash))
-        in_force = setting_up if is_new else Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
+        acting = Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
+        in_force = setting_up if is_new else acting
         roots += in_force.piece(session, list(self.put_in_force(session, rules, pack)))
         for requests in master_rows(rules, session):
             roots += setting_up.piece(session, requests)
@@ -183,7 +185,7 @@ class Charter:
 
 
 def actor_in(session: Session, metadata: MetaData, number: str, today: date) -> Actor | None:
-    """The actor of that number with the roles held on that day and the login it is bound to; None where unknown or retired."""
+    """The actor of that number with its login and the roles held on that day; None where unknown or retired."""
     actors, grants = metadata.tables["actor"], metadata.tables["role_grant"]
     active = (actors.c.number == number) & (actors.c.state == "active")
     found = session.rows(select(actors.c.id, actors.c.number, actors.c.login).where(active))

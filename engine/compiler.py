@@ -1,4 +1,4 @@
-"""Compiles transitions into programs: names to values in order, conditions to functions. It reads definitions, no store.
+"""Compiles transitions into programs: names to values in order, conditions to functions. No I/O.
 
 A frame knows where the names of one place in the rules come from; the sources it gives are Python over the list `v`.
 """

@@ -62,7 +62,7 @@ class Table:
 
 
 def build_table(decision: d.Decision, input_types: Sequence[Type], output_types: Sequence[Type]) -> Table:
-    """Make the rows in place ready; raises ValueError where a constant does not fit, which the check has found before."""
+    """Make the rows in place ready; raises ValueError where a constant does not fit."""
     names = tuple(decision.inputs)
     table = Table(decision, names, tuple(input_types), tuple(output_types), ())
     rows = tuple(_row_in_place(table, row) for row in decision.rows)

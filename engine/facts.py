@@ -1,4 +1,4 @@
-"""What rules read, written down once for each distinct content, so that it can be shown and gone through again. No I/O."""
+"""What rules read, written down once for each distinct content, to be shown and gone through again. No I/O."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 class Frame:
     """Where the names of one place in the rules come from. Satisfies `Code` for the source generator.
 
-    `current` gives, for fields that were set or taken meanwhile, the source of the new value; `taken` the sources of what
-    the caller gave. `answers_see` is `current` as decisions of this place see it.
+    `current` gives, for fields that were set or taken meanwhile, the source of the new value; `taken` the sources of
+    what the caller gave. `answers_see` is `current` as decisions of this place see it.
     """
 
     def __init__(self, compiler: Compiler, names: Names, current: Mapping[str, str], taken: Mapping[str, str]) -> None:
@@ -305,8 +305,10 @@ class Frame:
         predicate = python_source(node, looked)
         equal = list(looked.equalities(node))
         by = (find.by,) if find.by else None
-        operation = compiler.add(p.Find, key, sorted(looked.outside), find.place, record=find.of, name=find.name, many=many,
-                                 by=by, last=find.last, none_allowed=find.none_allowed)  # fmt: skip
+        operation = compiler.add(
+            p.Find, key, sorted(looked.outside), find.place, record=find.of, name=find.name, many=many, by=by,
+            last=find.last, none_allowed=find.none_allowed,
+        )  # fmt: skip
         operation.paths = looked.paths
         operation.predicate_source, operation.equal = predicate, equal
         operation.position(by or ("id",))
@@ -358,8 +360,8 @@ class Frame:
         child = record.children[name]
         target = self.compiler.wanted_record(child.of)
         order = (*((k,) for k in target.key if k != child.by), ("id",))
-        return self.compiler.add(p.Children, ("children", parent, child.of, child.by), [parent], self.place, record=child.of,
-                                 by=child.by, order=order)  # fmt: skip
+        key = ("children", parent, child.of, child.by)
+        return self.compiler.add(p.Children, key, [parent], self.place, record=child.of, by=child.by, order=order)
 
 
 class Step(Frame):

@@ -366,7 +366,7 @@ class Gatherer:
             firing.v[operation.index] = (found, fact)
 
     def reversible(self, record: str, event: str, ids: set[int]) -> dict[int, list[tuple[Any, ...]]]:
-        """By record: (voucher, series, company, date, currency, posting, entries) of the latest firing not yet reversed."""
+        """By record: (voucher, series, company, date, currency, posting, entries) of the latest firing not reversed."""
         log, voucher = self.metadata.tables[LOG], self.metadata.tables[VOUCHER]
         mirror = voucher.alias()
         statement = (
@@ -468,7 +468,7 @@ def turning_days(rows: Iterable[TableRow]) -> list[date]:
 
 
 def span_of(days: Sequence[date], on: date | None) -> Span | None:
-    """The first and last day around `on` between which no row begins or ends; None where the day makes no difference."""
+    """The first and last day around `on` between which no row begins or ends; None without a day."""
     if on is None:
         return None
     place = bisect_right(days, on)

@@ -73,7 +73,9 @@ class Isolation:
                 if writer < reader and predicate(firing.v, row):
                     yield reader, writer
 
-    def matching(self, asked: Iterable[tuple[Firing, Key]], written: Iterable[tuple[int, Key]]) -> Iterator[tuple[int, int]]:
+    def matching(
+        self, asked: Iterable[tuple[Firing, Key]], written: Iterable[tuple[int, Key]]
+    ) -> Iterator[tuple[int, int]]:
         writers: dict[Key, list[int]] = defaultdict(list)
         for place, key in written:
             writers[key].append(place)
@@ -104,7 +106,8 @@ class Isolation:
     def entries(self, by: Sequence[Path]) -> Iterator[tuple[int, Key]]:
         """The same for entries of the ledger, as far as they can be told apart without being written."""
         ledger = self.gatherer.library.manifest.ledger
-        names = {"account": 0, "account_key": 1, **{n: 4 + i for i, n in enumerate(ledger.dimensions if ledger else ())}}
+        dimensions = enumerate(ledger.dimensions if ledger else ())
+        names = {"account": 0, "account_key": 1, **{n: 4 + i for i, n in dimensions}}
         for root in self.roots:
             for firing in in_tree_order(root.firing) if root.firing else ():
                 for voucher in firing.vouchers:

@@ -73,11 +73,12 @@ class Journal:
                 places = tuple(i for i in range(len(row)) if row[i] is not before[i] and row[i] != before[i])
                 if places:
                     changed[places].append([*(row[i] for i in places), id_])
-        self.session.insert(table, new)
+        # What frees a key comes before what takes it.
+        self.session.delete(table, gone)
         for places, updates in changed.items():
             encode_some = encoder([*(columns[i][1] for i in places), WHOLE])
             self.session.update(table, [columns[i][0] for i in places], [encode_some(u) for u in updates])
-        self.session.delete(table, gone)
+        self.session.insert(table, new)
 
     # --- the log and the ledger ---
 
@@ -113,8 +114,8 @@ class Journal:
         source = root.request.source if cause is None else None
         right = firing.right or "fired"
         return (
-            log_id, stream, number, work.now, work.actor.number, work.actor.login, right, program.record.name, firing.id,
-            program.transition.event, program.rule, self.pack, before, to, cause, source, reads(firing),
+            log_id, stream, number, work.now, work.actor.number, work.actor.login, right, program.record.name,
+            firing.id, program.transition.event, program.rule, self.pack, before, to, cause, source, reads(firing),
             self.basis(firing), changes(firing), vouchers,
         )  # fmt: skip
 
@@ -156,8 +157,10 @@ class Journal:
     def voucher_row(self, id_: int, log_id: int, voucher: Voucher, number: int) -> tuple[Any, ...]:
         ledger = self.library.manifest.ledger
         prefix = ledger.series.get(voucher.series, voucher.series) if ledger else voucher.series
-        return (id_, log_id, voucher.company, voucher.series, f"{prefix}-{number:06d}", voucher.posting, voucher.currency,
-                self.work.now, voucher.date, voucher.reverses)  # fmt: skip
+        return (
+            id_, log_id, voucher.company, voucher.series, f"{prefix}-{number:06d}", voucher.posting,
+            voucher.currency, self.work.now, voucher.date, voucher.reverses,
+        )  # fmt: skip
 
     def voucher_digests(
         self, vouchers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]]
@@ -212,8 +215,8 @@ class Journal:
             return
         work = self.work
         rows = [
-            (self.session.next_id(REFUSAL, self.metadata), work.now, work.actor.number, work.actor.login, r.request.record,
-             r.request.id, r.request.event, self.pack, r.request.source, reasons_text(r))
+            (self.session.next_id(REFUSAL, self.metadata), work.now, work.actor.number, work.actor.login,
+             r.request.record, r.request.id, r.request.event, self.pack, r.request.source, reasons_text(r))
             for r in roots
         ]  # fmt: skip
         self.session.insert(self.metadata.tables[REFUSAL], rows)

@@ -137,7 +137,7 @@ class Library:
         return ["id", *self.states_of(record), *record.fields, *record.children]
 
     def along(self, start: Type, path: tuple[str, ...]) -> Type | None:
-        """The type at the end of a path that starts at a value of type `start`; behind an unknown record all is unknown."""
+        """The type at the end of a path from a value of type `start`; behind an unknown record all is unknown."""
         here = start
         for name in path:
             inner = here.item if here.kind == "list" and here.item else here
@@ -175,10 +175,10 @@ class Library:
         assert ledger is not None
         decision = self.decision(ledger.account)
         account = next((o.type for o in decision.outputs.values() if o.type.kind == "ref"), TEXT) if decision else TEXT
-        head = {"company": Type("ref", of=ledger.company), "date": DATE, "currency": TEXT, "series": TEXT, "number": TEXT,
-                "posting": TEXT, "posted_at": TIME}  # fmt: skip
-        line = {"voucher": Type("ref", of="voucher"), "account": account, "account_key": TEXT, "row": TEXT, "line": WHOLE,
-                "amount": MONEY, "debit": MONEY, "credit": MONEY, "company": head["company"], "date": DATE,
+        head = {"company": Type("ref", of=ledger.company), "date": DATE, "currency": TEXT, "series": TEXT,
+                "number": TEXT, "posting": TEXT, "posted_at": TIME}  # fmt: skip
+        line = {"voucher": Type("ref", of="voucher"), "account": account, "account_key": TEXT, "row": TEXT,
+                "line": WHOLE, "amount": MONEY, "debit": MONEY, "credit": MONEY, "company": head["company"], "date": DATE,
                 "currency": TEXT}  # fmt: skip
         dimensions = {n: f.type.or_none() for n, f in ledger.dimensions.items()}
         return {"voucher": _built_in("voucher", head), "entry": _built_in("entry", {**line, **dimensions})}

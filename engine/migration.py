@@ -77,8 +77,8 @@ def _changed(inspector: Inspector, table: Table, dialect: Dialect) -> Iterator[t
         elif _kind(column.type.compile(dialect)) != _kind(columns[column.name]["type"].compile(dialect)):
             was = columns[column.name]["type"]
             raise InvalidInput(
-                f"{table.name}.{column.name} is kept as {was} and would become {column.type}: a field does not change its "
-                "type; give the new one another name."
+                f"{table.name}.{column.name} is kept as {was} and would become {column.type}: a field does not change "
+                "its type; give the new one another name."
             )
     indexes = {i["name"] for i in inspector.get_indexes(table.name)}
     for index in _sorted(table):

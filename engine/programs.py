@@ -1,6 +1,6 @@
 """What a transition becomes when it is compiled: values to work out in order, checks, and what it brings about.
 
-A program is data and compiled functions; `compiler` makes it, `gathering` and `execution` run it over batches of firings.
+A program is data and compiled functions; `compiler` makes it, `gathering` and `execution` run it over batches.
 Every firing has a list `v` of values: v[0] its row, v[1] what was given, v[2] today, now and the actor, then one place
 for each operation.
 """
@@ -124,7 +124,7 @@ class Reversible(Operation):
 
 @dataclass(frozen=True)
 class Entitlement:
-    """One way of being allowed. `holder` gives record/key for a role held of a record, or the actor's id for a field."""
+    """One way of being allowed. `holder` gives record/key for a role held of a record, or the actor's id."""
 
     role: str | None
     holder: Callable[[Values], Any] | None
@@ -213,7 +213,7 @@ class Program:
 
     @cached_property
     def takes(self) -> tuple[tuple[str, int | None, Any, bool], ...]:
-        """For each value taken: its name, its place among the columns if it is a field, its default, whether it is needed."""
+        """For each value taken: its name, its column if it is a field, its default, whether it is needed."""
         place = {name: i for i, (name, _) in enumerate(self.columns)}
         return tuple((n, place.get(n), default_of(f), f.needed) for n, f in self.taken.items())
 

@@ -156,7 +156,7 @@ class Again:
         self.v[p.SETTING] = (date.fromisoformat(row.at[:10]), row.at, page.whole._actors.get(row.actor))
         basis = page.whole.fact(row.stream, row.basis)
         if basis["order"] != ORDER:
-            raise Differs(f"its facts stand in an order that this version does not read ({basis['order']}, not {ORDER})")
+            raise Differs(f"its facts stand in an order that this version does not read: {basis['order']}")
         self.hashes = dict(zip((op.index for op in program.readings), basis["facts"], strict=True))
 
     def own_row(self, own: Mapping[str, Any]) -> list[Any]:
@@ -399,8 +399,9 @@ def candidate(output_types: Sequence[Type], content: Mapping[str, Any]) -> Table
     """A record row as it was when the decision was taken; only those that matched were noted."""
     then = tuple(from_plain(x, t) for x, t in zip(content["then"], output_types, strict=True))
     since, until = content["from"], content["until"]
-    return TableRow(content["row"], lambda _: True, frozenset(content["filled"]), then,
-                    date.fromisoformat(since) if since else None, date.fromisoformat(until) if until else None)  # fmt: skip
+    first = date.fromisoformat(since) if since else None
+    last = date.fromisoformat(until) if until else None
+    return TableRow(content["row"], lambda _: True, frozenset(content["filled"]), then, first, last)
 
 
 def said(entries: Sequence[tuple[Any, ...]]) -> str:

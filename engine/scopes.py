@@ -131,7 +131,7 @@ class Names:
 
 @dataclass
 class Inner:
-    """The scope of a list's elements, or of records looked through: bare names are theirs, `this` is the one who asks."""
+    """The scope of a list's elements, or of records looked through: bare names are theirs, `this` asks."""
 
     element: Names
     outer: Names

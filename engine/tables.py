@@ -1,4 +1,4 @@
-"""Declares the tables: one for each record type, and the engine's own. Declares only; `store` queries, `migration` applies.
+"""Declares the tables: one for each record type, and the engine's own. `store` queries them, `migration` applies.
 
 Amounts are scaled integers everywhere, dates are dates, moments are ISO text in UTC; so both databases hold the same.
 """
@@ -84,10 +84,12 @@ def record_table(metadata: MetaData, library: Library, record: d.Record) -> Tabl
 
 
 def _reference(type_: Type) -> tuple[Any, ...]:
+    return (_foreign(table_name(type_.of)),) if type_.kind == "ref" else ()
+
+
+def _foreign(table: str) -> ForeignKey:
     # Deferred, so that records which refer to each other are written in one go, in any order.
-    if type_.kind != "ref":
-        return ()
-    return (ForeignKey(f"{table_name(type_.of)}.id", deferrable=True, initially="DEFERRED"),)
+    return ForeignKey(f"{table}.id", deferrable=True, initially="DEFERRED")
 
 
 def _key_index(table: Table, record: d.Record) -> None:
@@ -145,7 +147,7 @@ def ledger_tables(metadata: MetaData, library: Library, ledger: d.Ledger) -> Non
     Table(
         VOUCHER, metadata,
         Column("id", BigInteger(), primary_key=True, autoincrement=False),
-        Column("log", BigInteger(), ForeignKey(f"{LOG}.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True),
+        Column("log", BigInteger(), _foreign(LOG), nullable=False, index=True),
         Column("company", BigInteger(), *_reference(company), nullable=False),
         *(Column(n, Text(), nullable=False) for n in ("series", "number", "posting", "currency", "posted_at")),
         Column("date", Date(), nullable=False),
@@ -157,7 +159,7 @@ def ledger_tables(metadata: MetaData, library: Library, ledger: d.Ledger) -> Non
     entries = Table(
         ENTRY, metadata,
         Column("id", BigInteger(), primary_key=True, autoincrement=False),
-        Column("voucher", BigInteger(), ForeignKey(f"{VOUCHER}.id", deferrable=True, initially="DEFERRED"), nullable=False, index=True),
+        Column("voucher", BigInteger(), _foreign(VOUCHER), nullable=False, index=True),
         Column("line", Integer(), nullable=False),
         Column("account", column_type(account), *_reference(account), nullable=False),
         *(Column(n, Text(), nullable=False) for n in ("account_key", "row")),

@@ -1,4 +1,4 @@
-"""Proves that a store is what its log says: chains, facts, vouchers, records, protections. Reads only, with flat memory."""
+"""Proves that a store is what its log says: chains, facts, vouchers, records, protections. Reads only."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ class _Check:
         kept = {h.stream: (h.number, h.hash) for h in self.session.rows(select(heads))}
         for stream in sorted({*kept, *last}):
             if kept.get(stream) != last.get(stream):
-                yield f"stream {stream}: its head is {kept.get(stream, ('missing',))[0]}, its last row {last.get(stream, ('missing',))[0]}"
+                head, row = kept.get(stream, ("missing",))[0], last.get(stream, ("missing",))[0]
+                yield f"stream {stream}: its head is {head}, its last row {row}"
         self.found.head = write_head({s: n for s, (n, _) in last.items()}, {s: h for s, (_, h) in last.items()})
         if saved and write_head(wanted, at_saved) != saved:
             yield f"the log does not contain what the saved head stood for: {saved}"
