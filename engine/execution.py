@@ -138,6 +138,22 @@ class _Asked:
     new_id: int | None = None
 
 
+def each_record_once(asked: list[_Asked]) -> tuple[list[_Asked], list[_Asked]]:
+    """What is asked first of each record, and what is asked of it again by the same root and has to wait for that.
+
+    What another root asks of the same record goes into a later piece of work.
+    """
+    first: dict[int | None, _Asked] = {}
+    again = []
+    for a in asked:
+        before = first.setdefault(a.id, a)
+        if before.root is not a.root:
+            a.root.deferred = True
+        elif before is not a:
+            again.append(a)
+    return list(first.values()), again
+
+
 class Programs:
     """Compiled transitions, each once."""
 
@@ -171,12 +187,19 @@ class Work:
     def perform_roots(self, roots: Sequence[Root]) -> None:
         """The same for roots made beforehand; one that has reasons already is left alone."""
         groups: dict[tuple[str, str, bool], list[_Asked]] = defaultdict(list)
+        met: set[tuple[str, int]] = set()
         for root in roots:
             r = root.request
+            if r.id is not None and (r.record, r.id) in met:
+                root.deferred = True
+                continue
+            if r.id is not None:
+                met.add((r.record, r.id))
             groups[(r.record, r.event, r.id is None)].append(_Asked(root, None, r.id, r.values))
         with localcontext(EXACT):
             for (record, event, creating), asked in groups.items():
                 self.fire(self.wanted(record), event, asked, creating, 0)
+            self.keep_referred()
 
     def wanted(self, name: str) -> d.Record:
         record = self.library.record(name)
@@ -189,12 +212,11 @@ class Work:
     def fire(self, record: d.Record, event: str, asked: list[_Asked], creating: bool, depth: int) -> None:
         if depth > DEEPEST:
             raise CharterFault(f"`{event}` of {record.name} fires events {DEEPEST} deep: rules go round in a circle.")
-        asked = [a for a in asked if a.root.stands]
-        if not asked:
-            return
-        begun = self.begin_new(record, event, asked) if creating else self.begin(record, event, asked)
-        for program, firings in self.chosen(record, event, begun):
-            self.run(program, firings, depth)
+        while asked := [a for a in asked if a.root.stands]:
+            now, asked = (asked, []) if creating else each_record_once(asked)
+            begun = self.begin_new(record, event, now) if creating else self.begin(record, event, now)
+            for program, firings in self.chosen(record, event, begun):
+                self.run(program, firings, depth)
 
     def begin(self, record: d.Record, event: str, asked: list[_Asked]) -> Iterator[tuple[_Asked, list[Any], list[Any]]]:
         """(what was asked, the record's row, the transitions its states allow)."""
@@ -267,7 +289,7 @@ class Work:
             groups.setdefault(key, (possible, []))[1].append((a, row))
         chosen: list[tuple[p.Program, list[Firing]]] = []
         for possible, members in groups.values():
-            left = members
+            left, unanswered = members, list[Firing]()
             for workflow, transition in possible:
                 program = self.programs.of(record, workflow, transition)
                 firings = [f for a, row in left if (f := self.started(program, a, row))]
@@ -277,14 +299,26 @@ class Work:
                     left = []
                     break
                 self.compute(program, firings, upto=program.selecting)
+                unanswered += [f for f in firings if f.pending]
                 mine = [f for f in firings if not f.pending and program.when(f.v)]
                 chosen.append((program, mine))
                 taken = {(id(f.root), f.id) for f in mine}
                 left = [m for m in left if (id(m[0].root), m[1][0]) not in taken]
+            undecided = {id(f.root): f for f in unanswered if f.root.stands}
             for a, row in left:
+                if id(a.root) in undecided:
+                    # A decision that the conditions rest on has no answer: its words say more than ours.
+                    self.refuse_pending(undecided.pop(id(a.root)))
+                    continue
+                if not a.root.stands:
+                    continue
                 text = f"{self.called(record, row)}: no transition of `{event}` applies; each has conditions that do not hold."
                 self.refuse(a.root, event, text, possible[0][1].place)
         return chosen
+
+    def refuse_pending(self, firing: Firing) -> None:
+        self.compute(firing.program, [firing], late=True)
+        self.say(firing)
 
     def started(self, program: p.Program, a: _Asked, row: list[Any]) -> Firing | None:
         given = self.given(program, a, row)
@@ -415,6 +449,9 @@ class Work:
             held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
             if (role, held_for) in grants:
                 return f"{role} of {held_for}" if held_for else str(role)
+            # A grant that names no record holds everywhere.
+            if (role, None) in grants:
+                return str(role)
         return ""
 
     def needed(self, e: p.Entitlement, firing: Firing) -> str:
@@ -492,7 +529,19 @@ class Work:
                     found[id_].clear()
                 if event in rule.events:
                     found[id_].append((event, actor, login))
+        self.add_present(rule, firings, found)
         return found
+
+    def add_present(self, rule: p.Apart, firings: list[Firing], found: dict[int, list[tuple[str, str, str]]]) -> None:
+        """The same for what the work itself has fired on these records so far; the log does not hold it yet."""
+        record = firings[0].record.name
+        for first in {id(r): r.firing for f in firings if (r := f.root).firing}.values():
+            for firing in in_tree_order(first) if first else ():
+                event = firing.program.transition.event
+                if firing.record.name == record and event == rule.since:
+                    found[firing.id].clear()
+                if firing.record.name == record and event in rule.events:
+                    found[firing.id].append((event, self.actor.number, self.actor.login))
 
     # --- what comes of it ---
 
@@ -518,32 +567,42 @@ class Work:
         places = [i for i, (n, _) in enumerate(program.columns) if n in record.key]
         if not places or not (program.transition.creates or set(places) & set(program.changed)):
             return
+        state = next((i for i, (n, _) in enumerate(program.columns) if n == "state"), 0)
         wanted: dict[tuple[Any, ...], Firing] = {}
         for firing in firings:
-            if firing.row is None:
+            if firing.row is None or firing.row[state] in record.key_except:
                 continue
             key = tuple(firing.row[i] for i in places)
-            if wanted.setdefault(key, firing) is not firing:
-                self.refuse_key(firing)
-        for id_, key in self.holders(record, places, list(wanted)):
+            first = wanted.setdefault(key, firing)
+            if first is not firing:
+                self.yield_key(firing, first.root)
+        for id_, key, root in self.holders(record, places, state, wanted):
             if wanted[key].id != id_:
-                self.refuse_key(wanted[key])
+                self.yield_key(wanted[key], root)
+
+    def yield_key(self, firing: Firing, holder: Root | None) -> None:
+        """Refuse a key that a stored record or one of the same root has; wait where another root may yet be refused."""
+        if holder is None or holder is firing.root:
+            self.refuse_key(firing)
+        else:
+            firing.root.deferred = True
 
     def holders(
-        self, record: d.Record, places: list[int], keys: list[tuple[Any, ...]]
-    ) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """The records that have these keys: stored ones, and those of this piece of work."""
+        self, record: d.Record, places: list[int], state: int, wanted: Mapping[tuple[Any, ...], Firing]
+    ) -> Iterator[tuple[int, tuple[Any, ...], Root | None]]:
+        """The records that have these keys, and the root that gave or may take it in this piece of work."""
         joined = self.gatherer.joined(record.name)
         names = [columns_of(self.library, record)[i][0] for i in places]
-        asked = set(keys)
         pending = self.gatherer.pending.rows[record.name]
         for id_, (row, root) in pending.items():
-            if row is not None and root.stands and tuple(row[i] for i in places) in asked:
-                yield id_, tuple(row[i] for i in places)
+            if row is None or not root.stands or row[state] in record.key_except:
+                continue
+            if tuple(row[i] for i in places) in wanted:
+                yield id_, tuple(row[i] for i in places), root
         paths = [(n,) for n in names]
         types = types_of(self.library, record, paths)
         decode = decoder(types)
-        for part in parts(keys):
+        for part in parts(wanted):
             statement = joined.select([("id",), *paths])
             for position, path in enumerate(paths):
                 statement = statement.where(among(joined.column(path)[0], types[position], {k[position] for k in part}))
@@ -551,8 +610,53 @@ class Work:
                 statement = statement.where(joined.column(("state",))[0].not_in(record.key_except))
             for row in self.session.rows(statement):
                 key = tuple(decode(row[1:]))
-                if key in asked and row[0] not in pending:
-                    yield row[0], key
+                _, root = pending.get(row[0], (None, None))
+                # What the asking root has made of a stored record is among the pending ones above.
+                if key in wanted and root is not wanted[key].root:
+                    yield row[0], key, None if root is None or root.reasons else root
+
+    def keep_referred(self) -> None:
+        """What others refer to is not deleted: a refusal, not a failure of the database."""
+        pending = self.gatherer.pending
+        for name, rows in list(pending.rows.items()):
+            gone = {i: root for i, (row, root) in rows.items() if row is None and root.stands}
+            gone = {i: root for i, root in gone.items() if (name, i) not in pending.created}
+            record = self.library.record(name)
+            if not gone or record is None:
+                continue
+            for other, field, id_, target in self.references(name, list(gone)):
+                row, root = pending.rows[other.name].get(id_, (None, None))
+                if root is None or root.reasons or (root is gone[target] and row is not None and row[field] == target):
+                    called = self.called(record, pending.before[(name, target)])
+                    said = f"{called} is not deleted: {self.called_by_id(other, id_)} refers to it."
+                    self.refuse(gone[target], "reference", said, record.place)
+                elif root is not gone[target]:
+                    # Whether the other still refers to it is known when that is written.
+                    gone[target].deferred = True
+
+    def references(self, name: str, ids: list[int]) -> Iterator[tuple[d.Record, int, int, int]]:
+        """(record type, place of the field, id, the record it refers to) of all that refers to these records."""
+        ledger = [r for r in ("entry", "voucher") if self.library.manifest.ledger]
+        for other in [*self.library.records(), *(self.wanted(r) for r in ledger)]:
+            fields = [n for n, f in other.fields.items() if f.type.kind == "ref" and f.type.of == name]
+            if not fields:
+                continue
+            place = {n: i for i, (n, _) in enumerate(columns_of(self.library, other))}
+            joined = self.gatherer.joined(other.name)
+            for field in fields:
+                statement = joined.select([("id",), (field,)])
+                for part in parts(ids):
+                    for id_, target in self.session.rows(statement.where(joined.column((field,))[0].in_(part))):
+                        yield other, place[field], id_, target
+                for id_, (row, _) in self.gatherer.pending.rows.get(other.name, {}).items():
+                    if row is not None and row[place[field]] in ids:
+                        yield other, place[field], id_, row[place[field]]
+
+    def called_by_id(self, record: d.Record, id_: int) -> str:
+        if not record.key:
+            return f"{record.name} {id_}"
+        found = self.gatherer.rows(record, [id_]).get(id_)
+        return self.called(record, found) if found else f"{record.name} {id_}"
 
     def refuse_key(self, firing: Firing) -> None:
         assert firing.row is not None

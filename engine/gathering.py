@@ -157,37 +157,42 @@ class Gatherer:
             firing.v[index] = nothing if key[0] is None else found.get(key[0], nothing)
 
     def read_children(self, operation: p.Children, asked: list[tuple[Any, Any]]) -> None:
-        parents = {k[0] for _, k in asked if k[0] is not None}
-        rows = self.children(operation.record, operation.by, tuple(operation.paths), operation.order, parents)
-        for firing, key in asked:
-            found = tuple(rows.get(key[0], ()))
-            fact = self.facts.add({"children": operation.record, "of": key[0], "values": found})
-            firing.v[operation.index] = (found, fact)
+        paths, order = tuple(operation.paths), operation.order
+        reading: tuple[Path, ...] = (("id",), (operation.by,), *paths, *order)
+        stored = self.stored_children(operation, reading, {k[0] for _, k in asked if k[0] is not None})
+        made = self.made_children(operation.record, reading)
+        known: dict[tuple[Any, int], tuple[Any, ...]] = {}
+        for firing, (parent, *_) in asked:
+            own = made.get(id(firing.root), {})
+            # What others of the work do is not seen, so that it may yet be refused.
+            key = (parent, id(firing.root) if own else 0)
+            if key not in known:
+                rows = [r for r in stored.get(parent, ()) if r[0] not in own]
+                rows += [r for r in own.values() if r is not None and r[1] == parent]
+                rows.sort(key=lambda r: tuple((x is not None, x) for x in r[2 + len(paths) :]))
+                found = tuple(tuple(r[2 : 2 + len(paths)]) for r in rows)
+                known[key] = (found, self.facts.add({"children": operation.record, "of": parent, "values": found}))
+            firing.v[operation.index] = known[key]
 
-    def children(
-        self, record: str, by: str, paths: tuple[Path, ...], order: tuple[Path, ...], parents: Iterable[int]
-    ) -> dict[int, list[tuple[Any, ...]]]:
-        """The children's values at paths, by parent, in order; with what the work has made of them."""
-        joined = self.joined(record)
-        reading = (("id",), (by,), *paths, *order)
+    def stored_children(
+        self, operation: p.Children, reading: tuple[Path, ...], parents: Iterable[int]
+    ) -> dict[int, list[list[Any]]]:
+        """The children's values as they are stored, by parent."""
+        joined = self.joined(operation.record)
         statement = joined.select(reading)
         decode = decoder(types_of(self.library, joined.record, reading))
-        pending = self.pending.rows[record]
-        wanted = set(parents)
-        found = []
-        for part in parts(wanted):
-            rows = self.session.rows(statement.where(joined.column((by,))[0].in_(part)))
-            found += [decode(r) for r in rows if r[0] not in pending]
-        for row, _ in pending.values():
-            if row is not None:
-                unwritten = self.row_values(record, row, reading)
-                if unwritten[1] in wanted:
-                    found.append(list(unwritten))
-        found.sort(key=lambda r: tuple((x is not None, x) for x in r[2 + len(paths) :]))
-        by_parent: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for values in found:
-            by_parent[values[1]].append(tuple(values[2 : 2 + len(paths)]))
-        return by_parent
+        found: dict[int, list[list[Any]]] = defaultdict(list)
+        for part in parts(parents):
+            for row in self.session.rows(statement.where(joined.column((operation.by,))[0].in_(part))):
+                found[row[1]].append(decode(row))
+        return found
+
+    def made_children(self, record: str, reading: tuple[Path, ...]) -> dict[int, dict[int, list[Any] | None]]:
+        """The same of those that the work has made, by root and id; None where they are deleted."""
+        found: dict[int, dict[int, list[Any] | None]] = defaultdict(dict)
+        for id_, (row, root) in self.pending.rows[record].items():
+            found[id(root)][id_] = None if row is None else list(self.row_values(record, row, reading))
+        return found
 
     # --- looking for records ---
 
