@@ -306,7 +306,7 @@ def list_(ctx: click.Context, record: str, where: str | None, limit: int | None)
 @click.pass_context
 def show(ctx: click.Context, record: str, key: str) -> int:
     """Print a record, its state, and what may be done with it next and by whom."""
-    from .engine.commands_records import show_record
+    from .engine.commands_show import show_record
 
     return show_record(called(ctx), record, key)
 

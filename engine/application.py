@@ -12,7 +12,7 @@ from sqlalchemy import MetaData, inspect, select
 
 from . import catalog
 from .batch import Batch, Clock, Rules
-from .errors import InvalidInput, UsageFault
+from .errors import InvalidInput, Refused, UsageFault
 from .execution import Actor, Request, Root
 from .library import Library, in_reference_order
 from .mappings import KeyText, convert
@@ -114,7 +114,7 @@ class Charter:
         """Create the store for a pack or bring it up to one; with `planned` only tell what would be done.
 
         `administrator` names the first administrator of a new store; of another the actor who puts the pack in force,
-        which the rules in force must allow. Everything is done in one transaction. Raises InvalidInput when refused.
+        which the rules in force must allow. Everything is done in one transaction. Raises Refused where they do not.
         """
         rules = rules_of(pack)
         is_new = self.setting("pack") is None
@@ -127,7 +127,7 @@ class Charter:
             migration.apply(session)
             roots = self.put_in(session, rules, pack, actor, is_new, demonstration)
             if any(r.reasons for r in roots):
-                raise InvalidInput("The pack is not put in force:\n" + "\n".join(refusals(roots)))
+                raise Refused("The pack is not put in force:\n" + "\n".join(refusals(roots)))
             return Setup(migration, pack.hash, roots)
 
         done = self.store.within(work)

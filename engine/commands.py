@@ -25,6 +25,7 @@ from .expression_types import check_as
 from .expressions import ExpressionError, Node, diagnose, parse, paths
 from .facts import Facts
 from .gathering import Gatherer
+from .heads import write_head
 from .library import Library
 from .mappings import Value, accepted, convert
 from .model import DATE, YES_OR_NO, Type
@@ -34,7 +35,6 @@ from .scopes import Names
 from .source import did_you_mean
 from .store import Session, Store
 from .tables import HEAD
-from .verification import write_head
 
 
 @dataclass
@@ -103,6 +103,11 @@ class Call:
                 raise
             return None
 
+    def prepare(self, where: str | None) -> None:
+        """Find out who acts before a transaction is open that a condition which asks for it would wait for."""
+        if where and "actor" in where:
+            _ = self.actor_if_known
+
     def batch(self, plan: bool) -> Batch:
         return self.charter.batch(self.actor, plan)
 
@@ -154,19 +159,22 @@ class Call:
 
 @dataclass
 class Progress:
-    """Says on a terminal how far a batch has come."""
+    """Says on a terminal how far a batch has come, in a line that is wiped before anything else is printed."""
 
     done: int = 0
+    is_shown: bool = False
 
     def at(self, count: int, total: int | None = None) -> None:
         self.done += count
         if sys.stderr.isatty():
             of = f" of {total:,}" if total is not None else ""
-            print(f"\r{self.done:,}{of} … ", end="", file=sys.stderr, flush=True)
+            print(f"\r{self.done:,}{of} …", end="", file=sys.stderr, flush=True)
+            self.is_shown = True
 
-    def end(self) -> None:
-        if sys.stderr.isatty() and self.done:
+    def wipe(self) -> None:
+        if self.is_shown:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self.is_shown = False
 
 
 def system_user() -> str:
@@ -250,8 +258,8 @@ def values_given(fields: Mapping[str, d.Field], given: Mapping[str, str], what: 
     for name, text in given.items():
         if name not in fields:
             near = did_you_mean(name, fields)
-            takes = f"it takes: {', '.join(fields)}" if fields else "it takes nothing"
-            problems.append(f"{what} does not take `{name}`; {near + ' ' if near else ''}{takes}.")
+            takes = f"It takes: {', '.join(fields)}." if fields else "It takes nothing."
+            problems.append(f"{what} does not take `{name}`{'; ' + near if near else '.'} {takes}")
             continue
         try:
             values[name] = convert(text, fields[name])
@@ -311,7 +319,7 @@ def bind_setting(call: Call, joined: Joined, node: Node) -> None:
     own = call.library.members(joined.record)
     if ("today",) in asked and "today" not in own:
         joined.bind("today", call.charter.clock.today, DATE)
-    if ("actor",) in asked and "actor" not in own:
+    if ("actor",) in asked and "actor" not in own and call.actor_if_known:
         joined.bind("actor", call.actor.id, Type("ref", of="actor"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .commands import Call, event_named, pairs_given, record_named, values_given
+from .commands import Call, counted, event_named, pairs_given, record_named, values_given
 from .errors import BROKEN, DONE
 from .explanations import Event, as_data, as_lines, brief_lines, history, why
 from .next_steps import why_not, why_not_lines
@@ -89,7 +89,7 @@ def print_verification(call: Call, head: str | None, reperform: bool) -> int:
     for note in found.notes:
         call.say(f"note: {note}")
     looked = ", ".join(f"{count:,} {what}" for what, count in found.counts.items())
-    said = "everything is as the log says" if found.is_sound else f"BROKEN: {len(found.problems):,} problems"
+    said = "everything is as the log says" if found.is_sound else f"BROKEN: {counted(len(found.problems), 'problem')}"
     call.say(f"{looked}: {said}.")
     return DONE if found.is_sound else BROKEN
 

@@ -124,7 +124,7 @@ class Verdicts:
         """Take the outcome of a chunk; a key of None is looked up."""
         self.selected = total
         self.tally.add(roots)
-        self.progress.at(len(roots), total)
+        self.progress.wipe()
         printed = [(r, k) for r, k in zip(roots, keys, strict=True) if r.reasons or not self.refused_only]
         if printed:
             known = self.learnt([r for r, _ in printed])
@@ -132,6 +132,7 @@ class Verdicts:
                 verdict = Verdict(key if key is not None else self.key_of(known, root), root, self.batch.plan)
                 is_tree = self.call.shape == "table"
                 self.sheet.add(Planned(verdict, self.call.library, known, is_tree) if self.batch.plan else verdict)
+        self.progress.at(len(roots), total)
 
     @property
     def sheet(self) -> Sheet:
@@ -159,7 +160,7 @@ class Verdicts:
 
     def end(self, **head: str) -> int:
         """Print what is left and say what it came to; gives the exit code."""
-        self.progress.end()
+        self.progress.wipe()
         if self.opened is not None or self.call.shape == "json":
             self.sheet.end(**head, **self.tally.data(self.call.library))
         if self.selected:

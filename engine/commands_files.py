@@ -80,7 +80,7 @@ def imported(call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: 
     result = import_files(
         batch, mapping, files, wishes.skip_refused, on_progress=lambda now: progress.at(now.rows - progress.done)
     )
-    progress.end()
+    progress.wipe()
     return result
 
 

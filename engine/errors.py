@@ -99,6 +99,12 @@ class InvalidInput(CharterFault):
     exit_code = INVALID
 
 
+class Refused(CharterFault):
+    """A rule does not allow it."""
+
+    exit_code = REFUSED
+
+
 class Conflict(CharterFault):
     """Somebody else changed the same thing; try again."""
 

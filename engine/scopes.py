@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import definitions as d
+from .errors import Place
 from .expression_types import UNKNOWN, Scope, Signature, check
 from .expressions import ExpressionError, parse
 from .library import Library
@@ -166,7 +167,7 @@ class Inner:
         return None
 
 
-_NOTHING = d.Record("", "", (), (), None, None, None, None, (), {}, {}, d.Place("", 0, 0))
+_NOTHING = d.Record("", "", (), (), None, None, None, None, (), {}, {}, Place("", 0, 0))
 
 
 def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:

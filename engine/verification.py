@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
-from urllib.parse import quote, unquote
 
 from sqlalchemy import inspect, select
 
@@ -15,8 +13,8 @@ from . import catalog
 from . import definitions as d
 from .application import Charter, rules_of
 from .batch import Rules
-from .errors import InvalidInput
 from .facts import digest, plain, written
+from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
 from .money import from_kept
 from .reperformance import Reperformance
@@ -281,19 +279,3 @@ def side_by_side(
         else:
             yield row[0], row, entry[1]
             row, entry = next(stored, None), next(logged, None)
-
-
-def write_head(numbers: Mapping[str, int], hashes: Mapping[str, str]) -> str:
-    """All heads in one line: how far each stream had come, and the hash of all of them."""
-    streams = sorted(numbers)
-    content = "\n".join(f"{s} {numbers[s]} {hashes.get(s, '')}" for s in streams)
-    return ",".join(f"{quote(s, safe='')}={numbers[s]}" for s in streams) + ":" + sha256(content.encode()).hexdigest()
-
-
-def read_head(text: str) -> dict[str, int]:
-    """How far each stream had come at a saved head; raises InvalidInput on anything else."""
-    said, _, _ = text.strip().rpartition(":")
-    try:
-        return {unquote(s): int(n) for s, n in (part.rsplit("=", 1) for part in said.split(",") if part)}
-    except ValueError:
-        raise InvalidInput(f"{text!r} is not a head; `verify` and every batch print one.") from None
