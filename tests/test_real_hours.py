@@ -1,0 +1,96 @@
+"""Ten years of a real company's hours go through the whole path at the command line, on both databases."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from charter import cli
+from charter.engine import catalog
+from click.testing import CliRunner
+from sqlalchemy import create_engine, make_url, text
+
+SHARED = Path(os.environ.get("CHARTER_SHARED", catalog.library().root.parent / "shared"))
+LOG = SHARED / "data" / "sip-effort"
+PACK = catalog.library().root / "examples" / "sip_effort"
+COST_OF_AN_HOUR = 50
+
+pytestmark = pytest.mark.skipif(
+    not LOG.exists(), reason="the hours of a real company are not here (set CHARTER_SHARED)"
+)
+
+Charter = Callable[..., str]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def charter(request: pytest.FixtureRequest, tmp_path: Path) -> Charter:
+    """Runs a command on a store that the real hours were imported into, posted with; returns what it prints."""
+    if request.param == "sqlite":
+        url = str(tmp_path / "hours.db")
+    else:
+        server = request.getfixturevalue("postgresql_url")
+        name = f"hours_{uuid4().hex}"
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        url = make_url(server).set(database=name).render_as_string(hide_password=False)
+
+    def run(*words: str, exit_code: int = 0) -> str:
+        given = ["--db", url, "--pack", str(PACK), *words]
+        result = CliRunner().invoke(
+            cli.charter, given, env={"CHARTER_NOW": "2015-01-05T09:00:00Z"}, catch_exceptions=False
+        )
+        assert result.exit_code == exit_code, result.stderr
+        return result.stdout
+
+    return run
+
+
+def through_the_whole_path(charter: Charter) -> None:
+    files = [str(LOG / "Sip-task-info.csv"), str(LOG / "est-act-dates.csv")]
+    charter("init", "--demonstration")
+    charter("import", "actor", str(PACK / "actors.csv"))
+    charter("import", "role_grant", str(PACK / "role_grants.csv"))
+    charter("--as", "pat", "import", "task", *files, "--mapping", "sip_tasks")
+    charter("--as", "pat", "import", "hour_journal_line", *files, "--mapping", "sip_hours")
+    charter("--as", "pat", "import", "period", str(PACK / "periods.csv"))
+    charter("--as", "pat", "import", "hour_cost", str(PACK / "hour_costs.csv"))
+    charter("--as", "pat", "fire", "project", "start", "-", "--where", "state == 'created'")
+    charter("--as", "pat", "fire", "hour_journal", "post", "-", "--where", "state == 'draft'")
+    charter("--as", "pat", "run", "post_hours", "until=2014-12-31")
+
+
+def test_the_real_hours_reach_the_ledger_to_the_cent_and_every_decision_is_taken_again(charter: Charter) -> None:
+    through_the_whole_path(charter)
+    span = ("company=SIP", "from=2004-01-01", "until=2014-12-31")
+    balance = json.loads(charter("-o", "json", "report", "trial_balance", *span))
+    assert totals_of(balance) >= {Decimal("4750099.00"), Decimal(0)}
+    by_project = hours_of(json.loads(charter("-o", "json", "report", "project_statement", *span)))
+    assert sum(by_project.values()) == Decimal("95001.98")
+    assert len(by_project) == 20
+    published = {"PC18": "26865.49", "PC2": "21667.39", "PC9": "13962.30"}
+    assert {p: by_project[p] for p in published} == {p: Decimal(h) for p, h in published.items()}
+    verdict = charter("verify", "--reperform")
+    assert verdict
+    first = charter("why", "H-000001/1")
+    assert "Sip-task-info.csv:" in first
+    again = charter("--as", "pat", "run", "post_hours", "until=2014-12-31")
+    assert "done" not in again
+
+
+def totals_of(report: dict[str, object]) -> set[Decimal]:
+    blocks = report["blocks"]
+    assert isinstance(blocks, list)
+    return {Decimal(v) for block in blocks for v in block["totals"]["values"].values() if v is not None}
+
+
+def hours_of(report: dict[str, object]) -> dict[str, Decimal]:
+    blocks = report["blocks"]
+    assert isinstance(blocks, list)
+    return {row["key"]: Decimal(row["values"]["hours"]) for block in blocks for row in block["rows"]}
