@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from . import definitions as d
 from .check_findings import Findings, mark, mark_key
-from .check_rows import NOWHERE, check_answer, check_rows, key_orders
+from .check_rows import check_answer, check_rows, key_orders
 from .definitions import Element
 from .expression_types import ORDERED, UNKNOWN, accepts, check
 from .expressions import ExpressionError, Node, parse, parse_template, paths
 from .library import Library
 from .model import DATE, TEXT, Type
-from .scopes import Inner, Names
+from .scopes import NO_RECORD, Inner, Names
 from .source import did_you_mean
 
 
 def check_decisions(f: Findings) -> None:
     for e in f.elements("decision"):
         decision = f.library.decision(e.source.name)
-        of = f.record(e.at("of")) if e.has("of") else NOWHERE
+        of = f.record(e.at("of")) if e.has("of") else NO_RECORD
         if decision is not None and of is not None:
             _check_decision(f, e, decision, of)
 

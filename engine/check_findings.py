@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 from . import definitions as d
 from .catalog import Pack
 from .check_constants import constant, wanted_form
-from .definitions import Element, Text
-from .errors import Diagnostic, Place
+from .definitions import Element
+from .errors import NOWHERE, Diagnostic, Place
 from .expression_types import UNKNOWN, Scope
 from .expression_types import check as check_type
 from .expression_types import check_as as check_type_as
@@ -246,7 +246,7 @@ class Findings:
             first = min(circle, key=list(texts).index)
             start = circle.index(first)
             around = [*circle[start:], *circle[:start], first]
-            where = mark_key(texts[first][0]) if texts[first] else (Place("", 0, 0), 1)
+            where = mark_key(texts[first][0]) if texts[first] else (NOWHERE, 1)
             self.say("R207", f"`{first}` needs itself: {' needs '.join(around)}", where)
             graph = {name: needs - set(circle) for name, needs in graph.items() if name not in circle}
 
@@ -267,7 +267,3 @@ def _circle(graph: Mapping[str, set[str]]) -> list[str]:
     except CycleError as error:
         return list(error.args[1])[:0:-1]
     return []
-
-
-def text_of(e: Element) -> Text:
-    return Text(str(e.value), e.place)

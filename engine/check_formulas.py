@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from . import definitions as d
 from .check_decisions import asking_names, check_choices, input_types
 from .check_findings import Findings, mark, mark_key
-from .check_rows import NOWHERE
 from .definitions import Element
-from .scopes import Names, formula_names
+from .scopes import NO_RECORD, Names, formula_names
 
 
 def check_formulas(f: Findings) -> None:
@@ -117,10 +116,10 @@ def _check_given(f: Findings, e: Element, use: Element, decision: d.Decision | N
     given: Mapping[str, object] = dict(use.pairs("with")) if isinstance(use.value, dict) else {}
     fields: dict[str, d.Field] = {}
     if decision is not None:
-        of = f.library.record(decision.of) if decision.of else NOWHERE
-        types = input_types(f.library, decision, of or NOWHERE)
+        of = f.library.record(decision.of) if decision.of else NO_RECORD
+        types = input_types(f.library, decision, of or NO_RECORD)
         fields = {n: d.Field(n, type_) for n, type_ in types.items()}
-        _check_inputs_given(f, e, decision, of or NOWHERE, given)
+        _check_inputs_given(f, e, decision, of or NO_RECORD, given)
     if isinstance(use.value, dict):
         f.given(use, "with", fields, names, f"`{e.value}`")
 

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 
 from . import definitions as d
 from .check_findings import Findings, mark, mark_key
-from .check_rows import NOWHERE
 from .check_steps import check_taken
 from .definitions import Element
 from .expression_types import UNKNOWN
 from .library import Library
 from .model import Type
-from .scopes import GROUP, Inner, Names, measure_type
+from .scopes import GROUP, NO_RECORD, Inner, Names, measure_type
 
 
 class Taken(Names):
     """The values that a process or statement takes; `this` is the process or statement."""
 
     def __init__(self, library: Library, takes: Mapping[str, d.Field]) -> None:
-        super().__init__(library, NOWHERE, taken=takes)
+        super().__init__(library, NO_RECORD, taken=takes)
 
     def type_of(self, path: tuple[str, ...]) -> Type | None:
         if path[0] == "this" and len(path) > 1:
@@ -98,7 +97,7 @@ def _figures(f: Findings, e: Element, taken: Taken) -> Names:
             f.say("R209", f"two figures are named `{figure.word('name')}`", mark(figure.at("name")))
         types[figure.word("name")] = measure_type(f.library, measure, of) if measure and of else UNKNOWN
     lets = {name: d.Text(str(inner.value), inner.place) for name, inner in _formulas(e).items()}
-    return Names(f.library, NOWHERE, taken=taken.taken, lets=lets, further=types)
+    return Names(f.library, NO_RECORD, taken=taken.taken, lets=lets, further=types)
 
 
 def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, figures: Names) -> None:

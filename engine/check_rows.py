@@ -11,11 +11,8 @@ from .check_constants import Regions, all_covered, witness
 from .check_findings import Findings, mark, mark_key
 from .check_records import check_dates
 from .definitions import Element
-from .errors import Place
 from .model import Type
-from .scopes import Names
-
-NOWHERE = d.Record("", "", (), (), None, None, None, None, (), {}, {}, Place("", 0, 0))
+from .scopes import NO_RECORD, Names
 
 
 def key_orders(e: Element) -> Iterator[Element]:
@@ -74,7 +71,7 @@ class _InputsOnly(Names):
     """What the cells of a row may name: the columns of the table."""
 
     def __init__(self, names: Names) -> None:
-        super().__init__(names.library, NOWHERE, further=names.further)
+        super().__init__(names.library, NO_RECORD, further=names.further)
 
     def type_of(self, path: tuple[str, ...]) -> Type | None:
         return self.further.get(path[0]) if len(path) == 1 else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import definitions as d
-from .errors import Place
+from .errors import NOWHERE
 from .expression_types import UNKNOWN, Scope, Signature, check
 from .expressions import ExpressionError, parse
 from .library import Library
@@ -15,6 +15,8 @@ from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Type
 
 Path = tuple[str, ...]
 GROUP = Type("group")
+# What expressions stand over that see the fields of no record.
+NO_RECORD = d.Record("", "", (), (), None, None, None, None, (), {}, {}, NOWHERE)
 
 
 @dataclass
@@ -118,7 +120,7 @@ class Names:
         if item and item.kind == "ref" and (record := self.library.record(item.of)):
             return Inner(Names(self.library, record), self)
         answers = answer_types(self.library, self.uses[path[0]].decision) if path[0] in self.uses else {}
-        return Inner(Names(self.library, _NOTHING, further=answers or {}), self)
+        return Inner(Names(self.library, NO_RECORD, further=answers or {}), self)
 
     def function(self, name: str) -> Signature | None:
         measure = self.library.measure(name)
@@ -165,9 +167,6 @@ class Inner:
 
     def function(self, name: str) -> Signature | None:
         return None
-
-
-_NOTHING = d.Record("", "", (), (), None, None, None, None, (), {}, {}, Place("", 0, 0))
 
 
 def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:

@@ -43,7 +43,7 @@ from .model import SCALES, Type
 from .money import EXACT, from_kept, rounded, shown, to_kept
 from .processes import with_ids
 from .queries import Joined, Path, types_of
-from .scopes import Names, measure_type
+from .scopes import NO_RECORD, Names, measure_type
 from .store import Session, decoder
 from .tables import column_type
 
@@ -52,7 +52,6 @@ Cells: TypeAlias = "dict[tuple[int | None, int | None], Decimal | int]"
 
 VERSION = 1  # of what `as_data` gives
 USUAL_PLACES = 2
-NO_RECORD = d.Record("", "", (), (), None, None, None, None, (), {}, {}, Place("", 0, 0))
 BEFORE = -1  # stands for everything before the first month
 
 

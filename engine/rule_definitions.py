@@ -1,0 +1,265 @@
+"""What documents say of rules: decisions, parameters, formulas, measures, postings and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .elements import Element, Source, Text, dotted
+from .errors import Place
+from .record_definitions import Cell, Field, build_cells, build_field
+from .workflow_definitions import Requirement, Use, build_requirements, build_uses
+
+# --- decisions and values --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a decision: conditions, answers, validity (both days inclusive, as ISO text or none)."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    then: Mapping[str, Text]
+    since: str | None
+    until: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    name: str
+    doc: str
+    of: str | None
+    inputs: Mapping[str, Text]
+    input_types: Mapping[str, Field]
+    outputs: Mapping[str, Field]
+    hit: str
+    searches: Mapping[str, tuple[tuple[str, ...], ...]]
+    chosen_by: str | None
+    order: str | None
+    rows: tuple[Row, ...]
+    rows_of: str | None
+    rows_where: Text | None
+    otherwise: Mapping[str, Text] | None
+    refusal: Text | None
+    dated_by: Text | None
+    place: Place
+
+
+def build_decision(source: Source) -> Decision:
+    e = Element(source, (), source.body)
+    rows = e.at("rows")
+    by_record = isinstance(rows.value, dict)
+    otherwise = e.at("otherwise")
+    searches, chosen_by = build_searches(e)
+    typed = {n: build_field(n, i) for n, i in e.pairs("inputs") if isinstance(i.value, dict)}
+    inputs = {n: (i.must("is") if i.has("is") else Text(n, i.place)) for n, i in e.pairs("inputs") if n in typed}
+    return Decision(
+        source.name,
+        e.word("doc"),
+        e.maybe("of"),
+        {n: inputs.get(n) or e.at("inputs").must(n) for n, _ in e.pairs("inputs")},
+        typed,
+        {n: build_field(n, o) for n, o in e.pairs("outputs")},
+        e.word("hit", "first"),
+        searches,
+        chosen_by,
+        e.maybe("order"),
+        () if by_record else tuple(build_row(i, r) for i, r in enumerate(e.items("rows"))),
+        rows.maybe("of") if by_record else None,
+        rows.text("where") if by_record else None,
+        otherwise.source.body.get("otherwise") and e.texts("otherwise") if not otherwise.has("error") else None,
+        otherwise.text("error"),
+        e.text("dated_by"),
+        e.place,
+    )
+
+
+def build_row(index: int, e: Element) -> Row:
+    return Row(e.word("name", f"row {index + 1}"), build_cells(e), e.texts("then"), e.maybe("from"), e.maybe("until"),
+               e.place)  # fmt: skip
+
+
+def build_searches(e: Element) -> tuple[dict[str, tuple[tuple[str, ...], ...]], str | None]:
+    search = e.at("search")
+    if isinstance(search.value, dict):
+        orders = {n: _key_sets(o) for n, o in e.pairs("search") if n != "chosen_by"}
+        return orders, search.maybe("chosen_by")
+    return ({"": _key_sets(search)} if search.value is not None else {}), None
+
+
+def _key_sets(e: Element) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(map(str, keys)) for keys in e.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A dated value; `rows` are (from, until, value) as written."""
+
+    name: str
+    field: Field
+    rows: tuple[tuple[str | None, str | None, str], ...]
+    place: Place
+
+
+def build_parameters(source: Source) -> dict[str, Parameter]:
+    e = Element(source, (), source.body)
+    return {
+        name: Parameter(name, build_field(name, p),
+                        tuple((r.maybe("from"), r.maybe("until"), r.word("value")) for r in p.items("rows")), p.place)
+        for name, p in e.pairs("values")
+    }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Formulas:
+    name: str
+    of: str
+    steps: Mapping[str, Text]
+    uses: tuple[Use, ...]
+    chosen_by: str | None
+    choices: Mapping[str, Mapping[str, Text]]
+    place: Place
+
+
+def build_formulas(source: Source) -> Formulas:
+    e = Element(source, (), source.body)
+    choices = {n: e.at("choices").texts(n) for n, _ in e.pairs("choices") if n != "by"}
+    return Formulas(source.name, e.word("of"), e.texts("steps"), build_uses(e), e.at("choices").maybe("by"), choices,
+                    e.place)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """An aggregate: `sum` of an expression over records of a type, or their count when it is none."""
+
+    name: str
+    doc: str
+    of: str
+    sum: Text | None
+    where: Text | None
+    by: Mapping[str, tuple[str, ...]]
+    dated_by: str | None
+    place: Place
+
+
+def build_measure(source: Source) -> Measure:
+    e = Element(source, (), source.body)
+    by = e.at("by").value
+    paths = (
+        {n: dotted(str(b.value)) for n, b in e.pairs("by")}
+        if isinstance(by, dict)
+        else {n: (n,) for n in e.words("by")}
+    )
+    return Measure(source.name, e.word("doc"), e.word("of"), e.text("sum"), e.text("where"), paths, e.maybe("dated_by"),
+                   e.place)  # fmt: skip
+
+
+# --- postings and processes ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a posting row: `debit` or `credit` an account key; an amount made of names added and subtracted."""
+
+    side: str
+    key: str
+    amount: Text
+    dimensions: Mapping[str, Text]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRow:
+    name: str
+    doc: str
+    cells: tuple[Cell, ...]
+    for_each: str | None
+    dimensions: Mapping[str, Text]
+    requirements: tuple[Requirement, ...]
+    entries: tuple[Entry, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    name: str
+    doc: str
+    source: str
+    of: str
+    series: str
+    date: Text
+    company: Text
+    currency: Text
+    dimensions: Mapping[str, Text]
+    uses: tuple[Use, ...]
+    lets: Mapping[str, Text]
+    rows: tuple[PostingRow, ...]
+    refusal: Text | None
+    place: Place
+
+
+def build_posting(source: Source) -> Posting:
+    e = Element(source, (), source.body)
+    head = e.at("voucher")
+    return Posting(
+        source.name,
+        e.word("doc"),
+        e.word("source"),
+        e.word("of"),
+        head.word("series"),
+        head.must("date"),
+        head.must("company"),
+        head.must("currency"),
+        head.texts("dimensions"),
+        build_uses(e),
+        e.texts("let"),
+        tuple(build_posting_row(i, r) for i, r in enumerate(e.items("rows"))),
+        e.at("otherwise").text("error"),
+        e.place,
+    )
+
+
+def build_posting_row(index: int, e: Element) -> PostingRow:
+    return PostingRow(e.word("name", f"row {index + 1}"), e.word("doc"), build_cells(e), e.maybe("for_each"),
+                      e.texts("dimensions"), build_requirements(e, "require"),
+                      tuple(build_entry(x) for x in e.items("entries")), e.place)  # fmt: skip
+
+
+def build_entry(e: Element) -> Entry:
+    side = "debit" if e.has("debit") else "credit"
+    return Entry(side, e.word(side), e.must("amount"), e.texts("dimensions"), e.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    name: str
+    doc: str
+    takes: Mapping[str, Field]
+    of: str
+    where: Text | None
+    order: tuple[str, ...]
+    event: str
+    values: Mapping[str, Text]
+    chunk: int
+    stops: bool
+    place: Place
+
+
+def build_process(source: Source) -> Process:
+    e = Element(source, (), source.body)
+    select = e.at("select")
+    takes = {n: build_field(n, t) for n, t in e.pairs("takes")}
+    return Process(
+        source.name,
+        e.word("doc"),
+        takes,
+        select.word("of"),
+        select.text("where"),
+        select.words("order"),
+        e.word("fire"),
+        e.texts("with"),
+        int(e.word("chunk", "1000")),
+        e.word("refused") == "stop",
+        e.place,
+    )
