@@ -10,7 +10,7 @@ from charter.engine import catalog
 from charter.engine.application import Charter, refusals
 from charter.engine.batch import Batch, Clock
 from charter.engine.execution import Actor, Request, Root
-from charter.engine.mappings import KeyText
+from charter.engine.notation import KeyText
 from charter.engine.store import Store
 
 CLOCK = Clock("2026-03-31T12:00:00.000000Z")

@@ -15,8 +15,8 @@ from .batch import Batch, Clock, Rules
 from .errors import InvalidInput, Refused, UsageFault
 from .execution import Actor, Request, Root
 from .library import Library, in_reference_order
-from .mappings import KeyText, convert
 from .migration import Migration, plan
+from .notation import KeyText, convert
 from .store import Session, Store
 from .tables import PACK, STORE, declare
 

@@ -18,7 +18,7 @@ from .gathering import Gatherer
 from .isolation import Isolation
 from .journal import Journal
 from .library import Library
-from .mappings import KeyText
+from .notation import KeyText
 from .store import Result, Session, Store
 
 DEEPEST_WAVE = 1000

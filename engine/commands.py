@@ -27,8 +27,8 @@ from .facts import Facts
 from .gathering import Gatherer
 from .heads import write_head
 from .library import Library
-from .mappings import Value, accepted, convert
 from .model import DATE, YES_OR_NO, Type
+from .notation import Value, accepted, convert
 from .output import Column, Sheet
 from .queries import Joined
 from .scopes import Names

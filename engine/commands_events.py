@@ -14,7 +14,7 @@ from .commands_records import Chosen, chosen_by_keys, chosen_where
 from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Tally, Verdict, referred
 from .errors import DONE, REFUSED, UsageFault
 from .execution import Request, Root, in_tree_order
-from .mappings import Value
+from .notation import Value
 from .output import Sheet, unescaped
 from .processes import run as run_chunks
 from .processes import takes_of

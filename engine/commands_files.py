@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from . import definitions as d
-from . import mappings as m
+from . import mapping_definitions as m
 from .commands import Call, Progress, counted, record_named, unknown
 from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
 from .imports import Imported, import_files, refused_file
 from .library import Library
+from .mapping_columns import template
 from .mappings import RowProblem
 from .output import Column, Sheet
 from .statements import as_data, as_table, report, statement_of
@@ -175,7 +176,7 @@ def print_template(call: Call, name: str, mapping_name: str | None) -> int:
     mapping = mapping_for(library, record, mapping_name)
     fields = creation_fields(library, record)
     separator = {"tab": "\t", "\\t": "\t"}.get(mapping.form.separator, mapping.form.separator or ",")
-    csv.writer(sys.stdout, delimiter=separator, lineterminator="\n").writerow(m.template(mapping, fields))
+    csv.writer(sys.stdout, delimiter=separator, lineterminator="\n").writerow(template(mapping, fields))
     return DONE
 
 

@@ -12,9 +12,9 @@ from .expression_sql import CodePointOrder
 from .facts import plain
 from .gathering import Gatherer, parts
 from .library import Library
-from .mappings import as_text
 from .model import Type
 from .money import rounded, shown
+from .notation import as_text
 from .queries import Joined, types_of
 from .store import decoder
 from .tables import columns_of

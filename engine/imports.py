@@ -25,10 +25,13 @@ from .execution import Reason, Request, Root
 from .facts import Facts, plain, written
 from .gathering import Gatherer, among, parts, typed_key
 from .library import Library, in_reference_order
-from .mappings import REFUSED_BECAUSE, Creation, FieldMapping, Form, KeyText, MappedRow, RowProblem, as_text, map_file
-from .mappings import Mapping as FileMapping
+from .mapping_columns import REFUSED_BECAUSE
+from .mapping_definitions import Creation, FieldMapping, Form
+from .mapping_definitions import Mapping as FileMapping
+from .mappings import MappedRow, RowProblem, map_file
 from .model import SCALES, Type
 from .money import to_kept
+from .notation import KeyText, as_text
 from .queries import types_of
 from .readers import columns_in, printable, read_rows
 from .store import Session, decoder

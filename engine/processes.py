@@ -13,9 +13,9 @@ from .expression_sql import in_order, sql_expression
 from .expressions import Node, parse
 from .facts import Facts
 from .gathering import Gatherer
-from .mappings import KeyText, Value, convert
 from .model import SCALES
 from .money import to_kept
+from .notation import KeyText, Value, convert
 from .queries import Joined
 from .store import Session
 

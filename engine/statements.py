@@ -38,9 +38,9 @@ from .expressions import Value as Constant
 from .facts import Facts, plain
 from .gathering import Gatherer, among, measured
 from .library import Library
-from .mappings import Value
 from .model import SCALES, Type
 from .money import EXACT, from_kept, rounded, shown, to_kept
+from .notation import Value
 from .processes import with_ids
 from .queries import Joined, Path, types_of
 from .scopes import NO_RECORD, Names, measure_type

@@ -23,8 +23,8 @@ from .expression_types import check
 from .expressions import parse
 from .facts import Facts, plain
 from .gathering import Gatherer
-from .mappings import convert
 from .money import from_kept, shown
+from .notation import convert
 from .processes import run_within, selected, takes_of
 from .queries import Joined
 from .scopes import Names

@@ -19,7 +19,7 @@ from charter.engine.batch import Batch, Clock, Rules
 from charter.engine.execution import Actor, Request, Root
 from charter.engine.facts import Facts
 from charter.engine.gathering import Gatherer
-from charter.engine.mappings import KeyText
+from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.store import Store
 from sqlalchemy import create_engine, make_url, text

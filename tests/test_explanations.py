@@ -29,8 +29,8 @@ from charter.engine.explanations import (
     refusals_of,
     why,
 )
-from charter.engine.mappings import KeyText
 from charter.engine.next_steps import NextStep, WhyNot, next_step_lines, next_steps, why_not, why_not_lines
+from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.store import Store
 from charter.engine.tables import LOG

@@ -14,21 +14,12 @@ from typing import Any
 import pytest
 from charter.engine.definitions import Field
 from charter.engine.errors import InvalidInput, InvalidPack, Place
-from charter.engine.mappings import (
-    KeyText,
-    MappedRow,
-    Mapping,
-    Notation,
-    RowProblem,
-    as_text,
-    build_mapping,
-    convert,
-    default_mapping,
-    map_file,
-    mapping_faults,
-    template,
-)
+from charter.engine.mapping_columns import template
+from charter.engine.mapping_definitions import Mapping, build_mapping, default_mapping
+from charter.engine.mapping_faults import mapping_faults
+from charter.engine.mappings import MappedRow, RowProblem, map_file
 from charter.engine.model import DATE, MONEY, NUMBER, PRICE, TEXT, TIME, WHOLE, YES_OR_NO, Type
+from charter.engine.notation import KeyText, Notation, as_text, convert
 from charter.engine.source import read
 from hypothesis import given
 from hypothesis import strategies as st

@@ -19,9 +19,9 @@ from charter.engine.batch import Batch, Clock
 from charter.engine.definitions import Element
 from charter.engine.errors import InvalidInput, UsageFault
 from charter.engine.execution import Actor, Request
-from charter.engine.mappings import KeyText
 from charter.engine.model import NUMBER
 from charter.engine.money import shown
+from charter.engine.notation import KeyText
 from charter.engine.processes import selected, takes_of
 from charter.engine.queries import Joined
 from charter.engine.statements import (
