@@ -31,7 +31,7 @@ class Diagnostic:
     """One problem of a pack or of an input file.
 
     `code` is stable (R101); `length` is how many characters of the line the caret underlines; `hint` says what would be
-    accepted ("did you mean `project`?").
+    accepted ("did you mean `order`?").
     """
 
     code: str

@@ -25,6 +25,7 @@ from charter.engine.store import Store
 from sqlalchemy import create_engine, make_url, text
 
 PACKS = Path(__file__).parent / "packs"
+DEPOT = PACKS / "depot"
 TODAY = "2026-03-31"
 ANYONE = Actor(None, "test", "test", frozenset(), unbound=True)
 
@@ -47,9 +48,10 @@ class World:
     plan: bool = False
     one_login: bool = True
     logins: dict[str, str] = field(default_factory=dict)
+    ready: Rules | None = None
 
     def __post_init__(self) -> None:
-        self.rules: Rules = rules_of(self.pack)
+        self.rules: Rules = self.ready or rules_of(self.pack)
         self.charter = Charter(self.store, "test", clock(self.today))
 
     def batch(self, who: str | None = None) -> Batch:
@@ -161,6 +163,7 @@ class Stores:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.packs: dict[Path, catalog.Pack] = {}
+        self.ready: dict[Path, Rules] = {}
         self.files: dict[Path, Path] = {}
         self.templates: dict[Path, str] = {}
 
@@ -169,9 +172,17 @@ class Stores:
             self.packs[folder] = catalog.load(folder)
         return self.packs[folder]
 
+    def world(self, store: Store, folder: Path) -> World:
+        """Rules are compiled once for all stores of a pack."""
+        if folder not in self.ready:
+            self.ready[folder] = rules_of(self.pack(folder))
+        return World(store, self.pack(folder), ready=self.ready[folder])
+
     def set_up(self, url: str, pack: catalog.Pack) -> None:
         store = Store(url)
         Charter(store, "test", clock("2026-01-01")).init(pack, "administrator", demonstration=True)
+        if pack.name == DEPOT.name:
+            stocked(World(store, pack))
         store.close()
 
     def file(self, folder: Path) -> Path:
@@ -189,7 +200,7 @@ class Stores:
         source.backup(connection.driver_connection)  # type: ignore[arg-type]
         source.close()
         connection.close()
-        yield World(store, self.pack(folder))
+        yield self.world(store, folder)
         store.close()
 
     @contextmanager
@@ -197,7 +208,7 @@ class Stores:
         path = self.folder / f"{uuid4().hex}.db"
         shutil.copy(self.file(folder), path)
         store = Store(f"sqlite:///{path}")
-        yield World(store, self.pack(folder))
+        yield self.world(store, folder)
         store.close()
         path.unlink()
 
@@ -210,9 +221,8 @@ class Stores:
             self.set_up(at(server, self.templates[folder]), self.pack(folder))
         administer(server, f"CREATE DATABASE {name} TEMPLATE {self.templates[folder]}")
         store = Store(at(server, name))
-        yield World(store, self.pack(folder))
+        yield self.world(store, folder)
         store.close()
-        administer(server, f"DROP DATABASE {name}")
 
 
 def at(server: str, name: str) -> str:
@@ -229,10 +239,7 @@ def administer(server: str, statement: str) -> None:
 # --- the pack of the depots -------------------------------------------------------------------------------------------
 
 
-DEPOT = PACKS / "depot"
-
-
-def stocked(world: World) -> World:
+def stocked(world: World) -> None:
     """Two depots with a keeper each, an auditor, a clerk, and articles with prices."""
     for name in ("ann", "bob", "cyd", "eve"):
         world.create("actor", number=name, name=name.title())
@@ -247,7 +254,6 @@ def stocked(world: World) -> World:
         world.create("article", number=number, kind=kind)
         world.create("tariff", article=number, price=price)
     world.create("article", number="X", kind="odd")
-    return world
 
 
 def grant(world: World, actor: str, role: str, held_for: str | None = None, **days: str) -> int:

@@ -1,0 +1,42 @@
+"""The packs that come with us keep every promise that their own tests make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from charter.engine.catalog import library, load
+from charter.engine.trials import run_tests
+
+ROOT = library().root
+PACKS = [ROOT / "rules", *sorted(path.parent for path in (ROOT / "examples").glob("*/pack.yaml"))]
+
+
+@pytest.mark.parametrize("folder", PACKS, ids=lambda folder: folder.name)
+def test_every_rule_test_passes(folder: Path) -> None:
+    verdicts = list(run_tests(load(folder)))
+    failed = [f"{v.name} ({v.place}): {'; '.join(v.failures)}" for v in verdicts if not v.passed]
+    assert verdicts
+    assert not failed, "\n".join(failed)
+
+
+def test_a_rule_test_can_fail() -> None:
+    """A figure that is wrong by a cent, a refusal that does not come and a voucher too many are each told."""
+    pack = load(ROOT / "examples" / "travel_claims")
+    changed = {
+        "small_claim": ("480.50", "480.51"),
+        "own_claim_is_not_approved": ("'as': 'ida'", "'as': 'max'"),
+        "large_claim": ("'vouchers': []", "'vouchers': [{'series': 'claims'}]"),
+    }
+    for name, (was, becomes) in changed.items():
+        document = pack.find("test", name)
+        assert document is not None
+        text = repr(document.body)
+        assert was in text
+        wrong = {"when": eval(text.replace(was, becomes))["when"], "then": eval(text.replace(was, becomes))["then"]}
+        document.body.update(wrong)  # type: ignore[attr-defined]
+    told = {v.name: v.failures for v in run_tests(pack) if not v.passed}
+    assert set(told) == set(changed)
+    assert "expected debit travel_cost 480.51" in told["small_claim"][-1].replace("credit employee_payable 480.51, ", "")
+    assert "expected to be refused with `ida`; nothing was refused" in told["own_claim_is_not_approved"][0]
+    assert "expected 1 vouchers, found 0" in told["large_claim"][0]
