@@ -6,8 +6,9 @@ from . import definitions as d
 from .check_constants import Region, is_void, region
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
-from .expression_types import ORDERED, Scope
+from .expression_scopes import Scope
 from .model import Type
+from .type_relations import ORDERED
 
 
 def check_cells(f: Findings, e: Element, scope: Scope, key: str = "when") -> dict[tuple[str, ...], Region]:

@@ -6,12 +6,13 @@ from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .check_rows import check_answer, check_rows, key_orders
 from .definitions import Element
-from .expression_types import ORDERED, UNKNOWN, accepts, check
+from .expression_types import check
 from .expressions import ExpressionError, Node, parse, parse_template, paths
 from .library import Library
 from .model import DATE, TEXT, Type
 from .scopes import NO_RECORD, Inner, Names
 from .source import did_you_mean
+from .type_relations import ORDERED, UNKNOWN, accepts
 
 
 def check_decisions(f: Findings) -> None:

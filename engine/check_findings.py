@@ -16,7 +16,7 @@ from .catalog import Pack
 from .check_constants import constant, wanted_form
 from .definitions import Element
 from .errors import NOWHERE, Diagnostic, Place
-from .expression_types import UNKNOWN, Scope
+from .expression_scopes import Scope
 from .expression_types import check as check_type
 from .expression_types import check_as as check_type_as
 from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
@@ -24,6 +24,7 @@ from .library import Library
 from .model import Type
 from .scopes import Names
 from .source import did_you_mean
+from .type_relations import UNKNOWN
 
 Mark: TypeAlias = tuple[Place, int]
 

@@ -8,10 +8,10 @@ from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .check_steps import check_taken
 from .definitions import Element
-from .expression_types import UNKNOWN
 from .library import Library
 from .model import Type
 from .scopes import GROUP, NO_RECORD, Inner, Names, measure_type
+from .type_relations import UNKNOWN
 
 
 class Taken(Names):

@@ -9,10 +9,10 @@ from . import definitions as d
 from .check_cells import check_cells
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
-from .expression_types import UNKNOWN
 from .library import Library
 from .model import DATE, Type
 from .scopes import Inner, Names
+from .type_relations import UNKNOWN
 
 Condition = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...], bool | None]
 

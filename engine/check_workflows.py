@@ -14,8 +14,8 @@ from .check_findings import Findings, mark, mark_key
 from .check_formulas import check_asked, check_currency, check_named
 from .check_steps import check_steps
 from .definitions import NOTHING, Element
-from .expression_types import ORDERED
 from .scopes import Inner, Names, transition_names
+from .type_relations import ORDERED
 
 
 def check_workflows(f: Findings) -> None:

@@ -14,7 +14,7 @@ from decimal import Decimal, DecimalException
 from typing import Any, Protocol
 
 from .errors import CharterFault
-from .expression_types import AGGREGATES, Parts, split_list
+from .expression_scopes import AGGREGATES, Parts, split_list
 from .expressions import Binary, Call, Conditional, Constant, In, IsNone, Node, Path, Unary, Value, chain
 from .model import Type
 from .money import EXACT, rounded, shown

@@ -34,7 +34,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import GenericFunction
 
-from .expression_types import Parts, constant_type, said, together
+from .expression_scopes import Parts
+from .expression_types import said
 from .expressions import (
     COMPARISONS,
     Binary,
@@ -52,6 +53,7 @@ from .expressions import (
 )
 from .model import NONE, NUMBER, SCALES, TEXT, YES_OR_NO, Type
 from .money import EXACT, LARGEST_KEPT
+from .type_relations import constant_type, together
 
 # The largest kept integer of a column that is reckoned with; a whole number may be brought to six digits.
 LARGEST_REACHED = 10**14

@@ -6,14 +6,11 @@ known not to be none, by its declared type, by `default`, or by a condition that
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import date
-from decimal import Decimal
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import reduce
-from typing import Protocol
 
+from .expression_none import givens
+from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Parts, Scope, View, split_list
 from .expressions import (
     Binary,
     Call,
@@ -25,49 +22,13 @@ from .expressions import (
     Node,
     Path,
     Unary,
-    Value,
     chain,
-    children,
     part_start,
 )
-from .model import DATE, NONE, NUMBER, SCALARS, TEXT, WHOLE, YES_OR_NO, Type
+from .model import SCALARS, TEXT, WHOLE, YES_OR_NO, Type
+from .type_relations import ORDERED, UNKNOWN, accepts, constant_type, is_plain, product, quotient, together
 
-Parts = tuple[str, ...]
-
-UNKNOWN = Type("unknown")  # of what has an error already, so that one mistake is told once
-AGGREGATES = frozenset({"sum", "min", "max", "count", "any", "all"})
-ORDERED = frozenset({"number", "whole", "money", "price", "text", "choice", "date", "time"})
 MOST_LISTS_NESTED = 3
-
-_NUMBERS = frozenset({"number", "whole"})
-_AMOUNTS = frozenset({"money", "price"})
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A function's argument types and its result; an argument takes none only where its type is optional."""
-
-    arguments: tuple[Type, ...]
-    result: Type
-
-
-class Scope(Protocol):
-    """What names mean where an expression stands.
-
-    `type_of` answers for a whole path, None where it is not known. Whether a path may be none because a reference on
-    its way may be is seen to here, so it may answer for the last part alone.
-    """
-
-    def type_of(self, path: Parts) -> Type | None: ...
-
-    def names(self, path: Parts) -> list[str]:
-        """What may follow that path; what may stand first for the empty path."""
-
-    def inner(self, path: Parts) -> Scope:
-        """The scope of one element of the list at that path; `this` is seen to here."""
-
-    def function(self, name: str) -> Signature | None:
-        """A function beyond the fixed ones."""
 
 
 def check(node: Node, scope: Scope) -> tuple[Type, list[ExpressionError]]:
@@ -76,7 +37,7 @@ def check(node: Node, scope: Scope) -> tuple[Type, list[ExpressionError]]:
     A text written out has kind `text` with `choices`: the values that it can be, so that it may stand for a choice.
     """
     checker = _Checker()
-    found = checker.type_of(node, _View(scope))
+    found = checker.type_of(node, View(scope))
     return found, sorted(checker.errors, key=lambda error: (error.start, error.code))
 
 
@@ -91,57 +52,6 @@ def check_as(node: Node, scope: Scope, wanted: Type) -> tuple[Type, list[Express
     return found, [ExpressionError(f"{said(node)} is {found}, not {wanted}", node.start, length, code="R202")]
 
 
-def accepts(wanted: Type, given: Type, plain: bool = False) -> bool:
-    """Whether a value of type `given` can be put where `wanted` is; `plain` says it is made of written numbers only.
-
-    Money and price stand for each other here: a price times a quantity becomes money where it is named.
-    """
-    if given.kind == "unknown":
-        return True
-    if given.kind == "none" or given.optional:
-        return wanted.optional and (given.kind == "none" or accepts(wanted, given.given(), plain))
-    match wanted.kind:
-        case "number":
-            return given.kind in _NUMBERS
-        case "money" | "price":
-            return given.kind in _AMOUNTS or (plain and given.kind in _NUMBERS)
-        case "text":
-            return given.kind in ("text", "choice")
-        case "choice":
-            return bool(given.choices) and set(given.choices) <= set(wanted.choices)
-        case "ref":
-            return given.kind == "ref" and given.of == wanted.of
-        case "list" | "group":
-            return given == wanted.given()
-    return given.kind == wanted.kind
-
-
-def is_plain(node: Node) -> bool:
-    """Whether a number is made of written numbers (or none) only; such a number may meet any amount."""
-    match node:
-        case Constant():
-            return node.value is None or (isinstance(node.value, int | Decimal) and not isinstance(node.value, bool))
-        case Unary() | Binary():
-            return node.operator in ("-", "+", "*", "/") and all(map(is_plain, children(node)))
-        case Conditional():
-            return is_plain(node.then) and is_plain(node.otherwise)
-        case Call():
-            return bool(node.arguments) and node.name in _KEEPS_KIND and all(map(is_plain, node.arguments))
-    return False
-
-
-_KEEPS_KIND = frozenset({"min", "max", "abs", "round", "default"})
-
-
-def split_list(path: Parts, type_of: Callable[[Parts], Type | None]) -> tuple[Parts, Parts] | None:
-    """Part a path at its first list: `lines.hours` into `lines` and `hours`; None where there is no list on it."""
-    for length in range(1, len(path) + 1):
-        found = type_of(path[:length])
-        if found is not None and found.kind == "list":
-            return path[:length], path[length:]
-    return None
-
-
 def said(node: Node) -> str:
     """How a message calls an operand."""
     match node:
@@ -154,161 +64,11 @@ def said(node: Node) -> str:
     return "this"
 
 
-def constant_type(value: Value) -> Type:
-    """The type of a value written out."""
-    if value is None:
-        return NONE
-    if isinstance(value, bool):
-        return YES_OR_NO
-    if isinstance(value, str):
-        return Type("text", choices=(value,))
-    if isinstance(value, date):
-        return DATE
-    return NUMBER if isinstance(value, Decimal) else WHOLE
-
-
-def together(left: Type, right: Type, left_plain: bool = False, right_plain: bool = False) -> Type | None:
-    """The one type of two values that may stand for each other; None where there is none."""
-    if left.kind in ("none", "unknown"):
-        return right.or_none() if left.kind == "none" else left
-    if right.kind in ("none", "unknown"):
-        return left.or_none() if right.kind == "none" else right
-    found = _both(left.given(), right.given(), left_plain, right_plain)
-    return found.or_none() if found and (left.optional or right.optional) else found
-
-
-def _both(left: Type, right: Type, left_plain: bool, right_plain: bool) -> Type | None:
-    kinds = {left.kind, right.kind}
-    if kinds == {"text"}:
-        known = tuple(dict.fromkeys(left.choices + right.choices)) if left.choices and right.choices else ()
-        return Type("text", choices=known)
-    if kinds == {"text", "choice"}:
-        choice, text = (left, right) if left.kind == "choice" else (right, left)
-        if not text.choices:
-            return TEXT
-        return choice if set(text.choices) <= set(choice.choices) else None
-    if left == right and left.kind not in ("list", "group"):
-        return left
-    if kinds <= _NUMBERS:
-        return NUMBER
-    if left_plain and left.kind in _NUMBERS and right.kind in _AMOUNTS:
-        return right
-    return left if right_plain and right.kind in _NUMBERS and left.kind in _AMOUNTS else None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """The paths that are known not to be none once a condition has answered."""
-
-    true: frozenset[Parts] = frozenset()
-    false: frozenset[Parts] = frozenset()
-
-
-def facts(node: Node) -> Facts:
-    """What a condition tells about none when it holds and when it does not."""
-    match node:
-        case IsNone(operand=Path(parts=parts)):
-            return Facts(_upto(parts)) if node.negated else Facts(false=_upto(parts))
-        case Unary(operator="not"):
-            return _opposite(facts(node.operand))
-        case Binary(operator="and"):
-            return reduce(_both_hold, map(facts, chain(node)))
-        case Binary(operator="or"):
-            return _opposite(reduce(_both_hold, (_opposite(facts(each)) for each in chain(node))))
-        case Binary(operator="==" | "!="):
-            return _equality_facts(node)
-        case In(operand=Path(parts=parts)) if all(_is_given_constant(option) for option in node.options):
-            return Facts(false=_upto(parts)) if node.negated else Facts(_upto(parts))
-    return Facts()
-
-
-def _opposite(known: Facts) -> Facts:
-    return Facts(known.false, known.true)
-
-
-def _both_hold(left: Facts, right: Facts) -> Facts:
-    """When `left and right` fails, either left failed, or left held and right failed."""
-    return Facts(left.true | right.true, left.false & (left.true | right.false))
-
-
-def _equality_facts(node: Binary) -> Facts:
-    path, other = (node.left, node.right) if isinstance(node.left, Path) else (node.right, node.left)
-    if not isinstance(path, Path) or not isinstance(other, Constant):
-        return Facts()
-    known = _upto(path.parts)
-    same, different = (Facts(false=known), Facts(known)) if other.value is None else (Facts(known), Facts(false=known))
-    return same if node.operator == "==" else different
-
-
-def _upto(parts: Parts) -> frozenset[Parts]:
-    """A path that is given has its references given too."""
-    return frozenset(parts[:length] for length in range(1, len(parts) + 1))
-
-
-def _is_given_constant(node: Node) -> bool:
-    return isinstance(node, Constant) and node.value is not None
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """A scope together with what is known there, and the scope around it, which `this` names."""
-
-    scope: Scope
-    given: frozenset[Parts] = frozenset()
-    outer: _View | None = None
-    depth: int = 0
-
-    def knowing(self, more: frozenset[Parts]) -> _View:
-        return replace(self, given=self.given | more) if more else self
-
-    def type_of(self, path: Parts) -> Type | None:
-        around = self.outer if path[0] == "this" else None
-        found = around.type_of(path[1:] or path) if around else self.scope.type_of(path)
-        if found is None:
-            return None
-        if path in self.given:
-            return found.given()
-        before = self.type_of(path[:-1]) if len(path) > 1 else None
-        return found.or_none() if before is not None and before.optional else found
-
-    def levels_out(self, path: Parts) -> int:
-        """How many leading `this` of a longer path name the scopes around."""
-        return 1 + self.outer.levels_out(path[1:]) if self.outer and path[0] == "this" and len(path) > 1 else 0
-
-    def names(self, path: Parts) -> list[str]:
-        if self.outer and path and path[0] == "this":
-            return self.outer.names(path[1:])
-        return self.scope.names(path)
-
-    def inside(self, path: Parts) -> _View:
-        return _View(self.element(path), outer=self, depth=self.depth + 1)
-
-    def element(self, path: Parts) -> Scope:
-        if self.outer and path[0] == "this":
-            return self.outer.element(path[1:])
-        return self.scope.inner(path)
-
-
 def _handle(node: Node) -> str:
     if isinstance(node, Path):
         name = ".".join(node.parts)
         return f"say what holds then: `default({name}, …)` or `{name} is not none and …`"
     return "say what holds then: `default(…, …)`"
-
-
-# The functions whose arguments and result are always of the same type.
-_FIXED = {
-    "length": Signature((TEXT,), WHOLE),
-    "year": Signature((DATE,), WHOLE),
-    "month": Signature((DATE,), WHOLE),
-    "month_start": Signature((DATE,), DATE),
-    "month_end": Signature((DATE,), DATE),
-    "add_days": Signature((DATE, WHOLE), DATE),
-    "add_months": Signature((DATE, WHOLE), DATE),
-    "days_between": Signature((DATE, DATE), WHOLE),
-}
-_COUNTS = {"abs": 1, "round": 2, "default": 2, "text": 1}
-FUNCTIONS = frozenset({*AGGREGATES, *_FIXED, *_COUNTS})
 
 
 @dataclass(slots=True)
@@ -321,7 +81,7 @@ class _Checker:
         self.errors.append(ExpressionError(message, node.start, node.end - node.start, hint, code))
         return UNKNOWN
 
-    def type_of(self, node: Node, view: _View) -> Type:
+    def type_of(self, node: Node, view: View) -> Type:
         match node:
             case Constant():
                 return constant_type(node.value)
@@ -349,7 +109,7 @@ class _Checker:
             case Call():
                 return self.call(node, view)
 
-    def given(self, node: Node, view: _View) -> Type:
+    def given(self, node: Node, view: View) -> Type:
         """The type of an operand that must not be none."""
         found = self.type_of(node, view)
         if found.kind == "none":
@@ -358,24 +118,24 @@ class _Checker:
             self.problem("R203", node, f"{said(node)} may be none", _handle(node))
         return found.given()
 
-    def wanted(self, node: Node, view: _View, wanted: Type) -> Type:
+    def wanted(self, node: Node, view: View, wanted: Type) -> Type:
         """The type of an operand that must be of the wanted one, which may allow none."""
         found = self.type_of(node, view) if wanted.optional else self.given(node, view)
         if accepts(wanted, found, is_plain(node)):
             return found
         return self.problem("R202", node, f"{said(node)} is {found}; {wanted} was expected")
 
-    def condition(self, node: Node, view: _View) -> Type:
+    def condition(self, node: Node, view: View) -> Type:
         self.wanted(node, view, YES_OR_NO)
         return YES_OR_NO
 
-    def number(self, node: Node, view: _View) -> Type:
+    def number(self, node: Node, view: View) -> Type:
         found = self.given(node, view)
         if found.is_numeric or found.kind == "unknown":
             return found
         return self.problem("R202", node, f"{said(node)} is {found}; a number was expected")
 
-    def path(self, node: Path, view: _View) -> Type:
+    def path(self, node: Path, view: View) -> Type:
         if split := split_list(node.parts, view.type_of):
             name = ".".join(split[0])
             hint = f"write sum, min, max, count, any or all of it, such as `count({name})`"
@@ -387,7 +147,7 @@ class _Checker:
             return self.problem("R202", node, f"{said(node)} is not a value", _members(view.names(node.parts)))
         return found
 
-    def unknown(self, node: Path, view: _View) -> Type:
+    def unknown(self, node: Path, view: View) -> Type:
         """Tell which part of a path is not known, and what comes near it."""
         index = view.levels_out(node.parts)
         while view.type_of(node.parts[: index + 1]) is not None:
@@ -402,22 +162,22 @@ class _Checker:
         self.errors.append(ExpressionError(f"unknown name `{part}`{where}", start, len(part), hint, "R201"))
         return UNKNOWN
 
-    def junction(self, node: Binary, view: _View) -> Type:
+    def junction(self, node: Binary, view: View) -> Type:
         """Each operand of `and` stands where those before it hold, of `or` where they do not."""
         for operand in chain(node):
             self.condition(operand, view)
-            known = facts(operand)
+            known = givens(operand)
             view = view.knowing(known.true if node.operator == "and" else known.false)
         return YES_OR_NO
 
-    def equality(self, left: Node, others: tuple[Node, ...], view: _View) -> Type:
+    def equality(self, left: Node, others: tuple[Node, ...], view: View) -> Type:
         """Every side may be none."""
         found = self.type_of(left, view)
         for other in others:
             self.united(left, found, other, self.type_of(other, view))
         return YES_OR_NO
 
-    def ordering(self, node: Binary, view: _View) -> Type:
+    def ordering(self, node: Binary, view: View) -> Type:
         left, right = self.given(node.left, view), self.given(node.right, view)
         for side, found in ((node.left, left), (node.right, right)):
             if found.kind not in ORDERED and found.kind != "unknown":
@@ -441,7 +201,7 @@ class _Checker:
                 return self.problem("R202", node, f"{wrong} is not one of {', '.join(names)}", hint)
         return self.problem("R202", right, f"{said(right)} is {right_type.given()}; {left_type.given()} was expected")
 
-    def arithmetic(self, node: Binary, view: _View) -> Type:
+    def arithmetic(self, node: Binary, view: View) -> Type:
         left, right = self.given(node.left, view), self.given(node.right, view)
         if "unknown" in (left.kind, right.kind):
             return UNKNOWN
@@ -453,28 +213,28 @@ class _Checker:
                 return self.problem("R202", side, f"{said(side)} is {found}; a number was expected", hint)
         if node.operator in ("+", "-"):
             return self.united(node.left, left, node.right, right)
-        found_kind = _product(left.kind, right.kind) if node.operator == "*" else _quotient(left.kind, right.kind)
+        found_kind = product(left.kind, right.kind) if node.operator == "*" else quotient(left.kind, right.kind)
         if found_kind:
             return Type(found_kind)
         verb = "multiplied" if node.operator == "*" else "divided"
         return self.problem("R202", node, f"{left.kind} cannot be {verb} by {right.kind}")
 
-    def conditional(self, node: Conditional, view: _View) -> Type:
+    def conditional(self, node: Conditional, view: View) -> Type:
         self.condition(node.condition, view)
-        known = facts(node.condition)
+        known = givens(node.condition)
         then = self.type_of(node.then, view.knowing(known.true))
         otherwise = self.type_of(node.otherwise, view.knowing(known.false))
         return self.united(node.then, then, node.otherwise, otherwise)
 
-    def call(self, node: Call, view: _View) -> Type:
+    def call(self, node: Call, view: View) -> Type:
         first = node.arguments[0] if node.arguments else None
         if node.name in AGGREGATES and isinstance(first, Path) and (split := split_list(first.parts, view.type_of)):
             return self.aggregate(node, first, split, view)
         if node.name in AGGREGATES:
             return self.extreme(node, view) if node.name in ("min", "max") else self.listless(node, view)
-        if node.name in _COUNTS:
+        if node.name in COUNTS:
             return self.special(node, view)
-        signature = _FIXED.get(node.name) or view.scope.function(node.name)
+        signature = FIXED.get(node.name) or view.scope.function(node.name)
         if signature is None:
             return self.problem("R204", node, f"unknown function `{node.name}`", _did_you_mean(node.name, [*FUNCTIONS]))
         if self.counted(node, len(signature.arguments)):
@@ -489,9 +249,9 @@ class _Checker:
         self.problem("R205", node, f"`{node.name}` takes {count} {noun}, not {len(node.arguments)}")
         return False
 
-    def special(self, node: Call, view: _View) -> Type:
+    def special(self, node: Call, view: View) -> Type:
         """abs, round, default and text: the result follows the argument."""
-        if not self.counted(node, _COUNTS[node.name]):
+        if not self.counted(node, COUNTS[node.name]):
             return UNKNOWN if node.name != "text" else TEXT
         if node.name == "default":
             return self.default(node, view)
@@ -502,20 +262,20 @@ class _Checker:
             self.wanted(node.arguments[1], view, WHOLE)
         return found
 
-    def default(self, node: Call, view: _View) -> Type:
+    def default(self, node: Call, view: View) -> Type:
         value, instead = node.arguments
         known = self.type_of(value, view)
         other = self.type_of(instead, view)
         both = self.united(value, known, instead, other)
         return both.or_none() if other.optional or other.kind == "none" else both.given()
 
-    def text(self, argument: Node, view: _View) -> Type:
+    def text(self, argument: Node, view: View) -> Type:
         found = self.given(argument, view)
         if found.kind not in SCALARS and found.kind not in ("choice", "unknown"):
             self.problem("R202", argument, f"{said(argument)} is {found}, which has no text", "name a field of it")
         return TEXT
 
-    def extreme(self, node: Call, view: _View) -> Type:
+    def extreme(self, node: Call, view: View) -> Type:
         """min and max of several values."""
         if len(node.arguments) < 2:
             known = [self.type_of(argument, view) for argument in node.arguments]
@@ -532,13 +292,13 @@ class _Checker:
             found, plain = both, plain and is_plain(other)
         return found
 
-    def ordered(self, node: Node, view: _View) -> Type:
+    def ordered(self, node: Node, view: View) -> Type:
         found = self.given(node, view)
         if found.kind in ORDERED or found.kind == "unknown":
             return found
         return self.problem("R202", node, f"{said(node)} is {found}, which has no order")
 
-    def listless(self, node: Call, view: _View) -> Type:
+    def listless(self, node: Call, view: View) -> Type:
         """sum, count, any and all without a list."""
         told = len(self.errors)
         for argument in node.arguments[:1]:
@@ -547,7 +307,7 @@ class _Checker:
             return UNKNOWN
         return self.problem("R205", node, f"`{node.name}` needs a list", f"such as `{_EXAMPLES[node.name]}`")
 
-    def aggregate(self, node: Call, first: Path, split: tuple[Parts, Parts], view: _View) -> Type:
+    def aggregate(self, node: Call, first: Path, split: tuple[Parts, Parts], view: View) -> Type:
         name = node.name
         listed, rest = split
         if (found := view.type_of(listed)) is not None and found.optional:
@@ -567,7 +327,7 @@ class _Checker:
             return _RESULTS[name]
         return self.number(asked, inner) if name == "sum" else self.ordered(asked, inner).or_none()
 
-    def asked(self, node: Call, first: Path, rest: Parts, inner: _View) -> Node | None:
+    def asked(self, node: Call, first: Path, rest: Parts, inner: View) -> Node | None:
         """What is asked of each element: the rest of the path, or the second argument; None where neither will do."""
         name, given = node.name, len(node.arguments)
         if given > 2 or (given == 2 and rest):
@@ -598,21 +358,6 @@ _EXAMPLES = {
     "all": "all(lines, amount > 0)",
 }
 _RESULTS = {"count": WHOLE, "any": YES_OR_NO, "all": YES_OR_NO}
-
-
-def _product(left: str, right: str) -> str | None:
-    """Amounts are multiplied by numbers only; a price times a number is the money that so many cost."""
-    if left in _NUMBERS and right in _NUMBERS:
-        return "whole" if left == right == "whole" else "number"
-    amounts = {left, right} & _AMOUNTS
-    return "money" if amounts and {left, right} & _NUMBERS else None
-
-
-def _quotient(left: str, right: str) -> str | None:
-    """An amount by a number is an amount; an amount by one of its kind is a ratio."""
-    if right in _NUMBERS:
-        return left if left in _AMOUNTS else "number"
-    return "number" if left == right else None
 
 
 def _did_you_mean(name: str, names: list[str]) -> str:

@@ -16,7 +16,8 @@ from .cells import constant
 from .decisions import build_table
 from .errors import CharterFault, Place
 from .expression_python import ArithmeticProblem, Code, python_source
-from .expression_types import Parts, check
+from .expression_scopes import Parts
+from .expression_types import check
 from .expressions import Binary, Call, Node, Path, Value, chain, parse, walk
 from .library import Library
 from .model import TEXT, Type

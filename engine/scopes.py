@@ -8,10 +8,12 @@ from typing import Any
 
 from . import definitions as d
 from .errors import NOWHERE
-from .expression_types import UNKNOWN, Scope, Signature, check
+from .expression_scopes import Scope, Signature
+from .expression_types import check
 from .expressions import ExpressionError, parse
 from .library import Library
 from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Type
+from .type_relations import UNKNOWN
 
 Path = tuple[str, ...]
 GROUP = Type("group")

@@ -30,8 +30,8 @@ from .expression_python import (
     month_start,
     python_source,
 )
+from .expression_scopes import FUNCTIONS
 from .expression_sql import sql_expression
-from .expression_types import FUNCTIONS
 from .expressions import Call, ExpressionError, Node, parse, paths
 from .expressions import Path as PathNode
 from .expressions import Value as Constant

@@ -18,8 +18,9 @@ from charter.engine.expression_python import (
     compile_function,
     python_source,
 )
+from charter.engine.expression_scopes import Scope, Signature
 from charter.engine.expression_sql import sql_expression
-from charter.engine.expression_types import Scope, Signature, check, check_as
+from charter.engine.expression_types import check, check_as
 from charter.engine.expressions import (
     Binary,
     Call,
