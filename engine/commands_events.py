@@ -18,8 +18,10 @@ from .notation import Value
 from .output import Sheet, unescaped
 from .processes import run as run_chunks
 from .processes import takes_of
+from .store import Session
 
 CHUNK = 1000
+HEADER = "key"  # of the keys in what `list` prints
 
 
 # --- fire ------------------------------------------------------------------------------------------------------------
@@ -62,22 +64,30 @@ def records_meant(call: Call, record: d.Record, keys: Sequence[str], where: str 
             f"Say which {record.name}: give keys, `-` to read them from standard input, or --where CONDITION."
         )
     every = where is not None and set(keys) <= {"-"}
+    # Whoever writes the keys may still have the store open: all are read before it is opened here.
+    read = list(keys_read(call, record)) if "-" in keys and not every else []
     with call.store.transaction() as session:
         if where is not None and every:
             return chosen_where(call, session, record, where, None)
-        asked = [k for key in keys for k in (keys_read(call, record) if key == "-" else [key])]
+        asked = [key for key in keys if key != "-"] + without_header(call, session, record, read)
         chosen = chosen_by_keys(call, session, record, asked)
         return chosen_where(call, session, record, where, [c.id for c in chosen]) if where is not None else chosen
 
 
 def keys_read(call: Call, record: d.Record) -> Iterator[str]:
-    """Keys from standard input, one a line: the first column of what `list` prints, whose header is left out."""
+    """Keys from standard input, one a line: the first column of what `list` prints."""
     if sys.stdin.isatty():
         call.say(f"Reading keys of {record.name} from the keyboard, one a line; end with ctrl-d.")
-    for number, line in enumerate(sys.stdin):
+    for line in sys.stdin:
         first, _, rest = line.rstrip("\r\n").partition("\t")
-        if first and not (number == 0 and first == "key" and rest):
+        if first:
             yield unescaped(first) if rest else first
+
+
+def without_header(call: Call, session: Session, record: d.Record, keys: list[str]) -> list[str]:
+    """The keys without the header that `list` prints above them."""
+    is_header = keys[:1] == [HEADER] and not call.gatherer(session).ids_of(record.name, keys[:1])
+    return keys[1:] if is_header else keys
 
 
 # --- run -------------------------------------------------------------------------------------------------------------

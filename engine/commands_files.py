@@ -127,8 +127,8 @@ def said_of(result: Imported, wishes: Wishes) -> str:
     beside = Counter(result.created)
     created = result.rows - result.skipped - result.refused
     beside[result.record] -= created
-    parts = [f"{created:,} {would}created"]
-    parts += [f"with {count:,} {name}" for name, count in sorted(beside.items()) if count > 0]
+    others = " and ".join(f"{count:,} {name}" for name, count in sorted(beside.items()) if count > 0)
+    parts = [f"{created:,} {would}created" + (f" with {others}" if others else "")]
     parts += [f"{result.skipped:,} there already"] if result.skipped else []
     parts += [f"{result.refused:,} refused"] if result.refused else []
     said = f"{result.files['']}: {counted(result.rows, 'row')} of {result.record}: {', '.join(parts)}."

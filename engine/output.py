@@ -18,7 +18,7 @@ from typing import Any, Protocol, TextIO
 VERSION = 1
 FORMS = ("table", "tsv", "csv", "json")
 AT_ONCE = 500  # rows from which the widths of a table are taken; later rows may be wider
-NARROWEST = 16
+NARROWEST = 12
 GAP = "  "
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
@@ -140,13 +140,15 @@ class _Table:
 
     def fitting(self) -> list[int]:
         """The width of each column; where they are too many, the widest columns of text give way."""
-        widths = [max(map(_width_of_lines, cells)) for cells in zip(*self._all(), strict=True)]
+        columns = list(zip(*self._all(), strict=True))
+        widths = [max(map(_width_of_lines, cells)) for cells in columns]
+        least = [w if c.right else _least(cells) for w, c, cells in zip(widths, self.columns, columns, strict=True)]
         over = sum(widths) + len(GAP) * (len(widths) - 1) - (self.width or 10**9)
         while over > 0:
-            widest = max(range(len(widths)), key=lambda i: 0 if self.columns[i].right else widths[i])
-            if self.columns[widest].right or widths[widest] <= NARROWEST:
+            widest = max(range(len(widths)), key=lambda i: widths[i] if widths[i] > least[i] else 0)
+            if widths[widest] <= least[widest]:
                 break
-            taken = min(over, max(1, widths[widest] // 8), widths[widest] - NARROWEST)
+            taken = min(over, max(1, widths[widest] // 8), widths[widest] - least[widest])
             widths[widest] -= taken
             over -= taken
         return widths
@@ -195,6 +197,11 @@ def _places(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _least(cells: Iterable[str]) -> int:
+    """How narrow a column may become: no word of it is broken."""
+    return max(NARROWEST, max((width_of(word) for cell in cells for word in cell.split()), default=0) + 4)
 
 
 def _width_of_lines(text: str) -> int:
