@@ -1,0 +1,230 @@
+"""One record or a hundred, in one chunk or in many, here or there: the same comes of it, and nothing twice."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from charter.engine.execution import Request
+from charter.engine.notation import KeyText
+from charter.engine.processes import run, takes_of
+from charter.engine.tables import COUNTER, FACT, HEAD, LOG, PACK
+from support import DEPOT, Stores, World, approved, ordered, said
+
+ARTICLES = ("A", "B", "C")
+BOOKKEEPING = (COUNTER, FACT, HEAD, PACK)
+
+
+def entered(world: World, count: int, chunk: int = 1000) -> None:
+    """Orders in two depots with two lines each; every seventh cannot be sent."""
+    orders = [
+        world.creation("order", number=f"{i:04}", depot="NS"[i % 2], ordered_on=f"2026-03-{i % 28 + 1:02}", note="x",
+                       taker="eve" if i % 3 else None)
+        for i in range(count)
+    ]  # fmt: skip
+    lines = [
+        world.creation("line", order=f"{i:04}", number=n, article=ARTICLES[(i + n) % 3], quantity=str(i % 5 + n))
+        for i, n in itertools.product(range(count), (1, 2))
+    ]
+    numbers = [KeyText(f"{i:04}") for i in range(count)]
+    for requests in (orders, lines):
+        assert [said(r) for r in world.perform(requests, chunk=chunk) if r.reasons] == []
+    for event in ("check", "approve"):
+        requests = [Request("order", event, world.id("order", n), {}, acknowledged=frozenset(["dear"])) for n in numbers]
+        assert [said(r) for r in world.perform(requests, chunk=chunk) if r.reasons] == []
+    spoiled = [world.request("line", "spoil", f"{i:04}/2") for i in range(0, count, 7)]
+    world.perform(spoiled, chunk=chunk)
+
+
+def outcome(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything but hashes and moments, records by what they are called instead of by their numbers."""
+    metadata = world.rules.metadata
+    with world.store.transaction() as session:
+        rows = {
+            name: [dict(r._mapping) for r in session.connection.execute(table.select())]
+            for name, table in metadata.tables.items()
+            if name not in BOOKKEEPING
+        }
+    names: dict[tuple[str, Any], str] = {(record, None): "" for record in rows}
+    by_id = {record.name: {row["id"]: row for row in rows[record.name]} for record in world.rules.library.records()}
+
+    def called(record: str, id_: Any) -> str:
+        if (record, id_) not in names:
+            declared = world.rules.library.record(record)
+            assert declared is not None
+            parts = [(declared.fields[n].type.of, by_id[record][id_][n]) for n in declared.key or [*declared.fields]]
+            names[(record, id_)] = f"{record} {[called(of, value) if of else value for of, value in parts if of != 'movement']}"
+        return names[(record, id_)]
+
+    for record, found in by_id.items():
+        for id_ in found:
+            called(record, id_)
+    logged = {row["id"]: (row["stream"], row["number"]) for row in rows[LOG]}
+    vouchers = {row["id"]: (row["series"], row["number"]) for row in rows["charter_voucher"]}
+
+    def shown(name: str, row: dict[str, Any]) -> tuple[Any, ...]:
+        for column in metadata.tables[name].columns:
+            for key in column.foreign_keys:
+                target = key.column.table.name
+                known = {LOG: logged, "charter_voucher": vouchers}.get(target)
+                if row[column.name] is not None:
+                    row[column.name] = known[row[column.name]] if known else names[(target, row[column.name])]
+        if name == LOG:
+            row["record_id"] = names.get((row["record"], row["record_id"]))
+            row["cause"] = logged.get(row["cause"])
+        left_out = {"id", "hash", "basis", "vouchers"} | ({"reads", "changes"} if name == LOG else set())
+        return tuple((k, v) for k, v in row.items() if k not in left_out)
+
+    return {name: sorted((shown(name, row) for row in found), key=repr) for name, found in rows.items()}
+
+
+@pytest.fixture(scope="module")
+def alone(stores: Stores) -> dict[str, list[tuple[Any, ...]]]:
+    """What comes of it when every request has a chunk of its own."""
+    with stores.memory(DEPOT) as world:
+        entered(world, 30, chunk=1)
+        world.perform([world.request("order", "send", f"{i:04}") for i in range(30)], chunk=1)
+        return outcome(world)
+
+
+@pytest.mark.parametrize("chunk", [4, 1000])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_chunks_and_databases_make_no_difference(
+    stores: Stores, request: pytest.FixtureRequest, alone: dict[str, list[tuple[Any, ...]]], database: str, chunk: int
+) -> None:
+    """The same records, vouchers, entries, log and refusals, to the cent."""
+    world_of = stores.memory(DEPOT) if database == "sqlite" else stores.postgresql(DEPOT, request.getfixturevalue("postgresql_url"))
+    with world_of as world:
+        entered(world, 30, chunk=chunk)
+        world.perform([world.request("order", "send", f"{i:04}") for i in range(30)], chunk=chunk)
+        found = outcome(world)
+    assert len(found["charter_entry"]) > 60
+    assert len(found["charter_refusal"]) == 5
+    for name, rows in alone.items():
+        assert found[name] == rows, name
+
+
+def test_a_process_run_twice_does_nothing_the_second_time(everywhere: World) -> None:
+    entered(everywhere, 15)
+    first = everywhere.run("send_all", until="2026-03-31")
+    assert sorted(not r.reasons for r in first) == [False] * 3 + [True] * 12
+    before = everywhere.tables("charter_refusal", COUNTER)
+    again = everywhere.run("send_all", until="2026-03-31")
+    assert [bool(r.reasons) for r in again] == [True] * 3, "only what was refused comes again"
+    assert everywhere.tables("charter_refusal", COUNTER) == before
+
+
+def test_what_a_process_takes_decides_what_it_selects(depot: World) -> None:
+    entered(depot, 14)
+    depot.perform([depot.request("line", "grow", 1)])
+    sent_on = [r for r in depot.run("send_all", until="2026-03-05") if not r.reasons]
+    assert len(sent_on) == 4
+
+
+def test_killed_between_chunks_and_run_again_nothing_is_done_twice(everywhere: World, stores: Stores) -> None:
+    """The generator stops after the first chunk; the run after it does the rest."""
+    entered(everywhere, 35)
+    process = everywhere.rules.library.process("send_all")
+    assert process is not None
+    begun = run(everywhere.batch(), process, takes_of(process.takes, {"until": "2026-03-31"}, "send_all"))
+    roots, of = next(begun)
+    begun.close()
+    assert (len(roots), of) == (10, 35)
+    assert everywhere.rows("SELECT count(*) FROM \"order\" WHERE state = 'sent'") == [(sum(not r.reasons for r in roots),)]
+    everywhere.run("send_all", until="2026-03-31")
+    with stores.memory(DEPOT) as whole:
+        entered(whole, 35)
+        whole.run("send_all", until="2026-03-31")
+        wanted = outcome(whole)
+    found = outcome(everywhere)
+    for name in ("order", "line", "charter_voucher", "charter_entry", LOG):
+        assert found[name] == wanted[name], name
+
+
+def test_a_process_that_stops_goes_no_further(depot: World) -> None:
+    entered(depot, 25)
+    requests = [depot.request("order", "send", f"{i:04}") for i in range(25)]
+    done = list(depot.batch().in_chunks(requests, 5, stops=True))
+    assert len(done) == 1, "the first order of all cannot be sent"
+    assert sum(not r.reasons for r in done[0]) == 4
+
+
+def test_all_in_one_writes_nothing_when_anything_is_refused(depot: World) -> None:
+    entered(depot, 9)
+    before = depot.tables("charter_refusal", COUNTER)
+    roots = depot.batch().all_in_one([depot.request("order", "send", f"{i:04}") for i in range(9)], 4)
+    assert [r.request.id for r in roots if r.reasons] == [1, 8]
+    assert depot.tables("charter_refusal", COUNTER) == before
+    assert depot.rows("SELECT count(*) FROM charter_refusal") == [(2,)]
+
+
+def test_all_in_one_writes_everything_when_nothing_is_refused(depot: World) -> None:
+    entered(depot, 6)
+    roots = depot.batch().all_in_one([depot.request("order", "send", f"{i:04}") for i in range(1, 6)], 2)
+    assert not any(r.reasons for r in roots)
+    assert depot.rows("SELECT count(*) FROM \"order\" WHERE state = 'sent'") == [(5,)]
+
+
+def statements(world: World, work: list[Request]) -> tuple[int, int]:
+    before = world.store.statements
+    roots = world.perform(work)
+    return world.store.statements - before, sum(not r.reasons for r in roots)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def two_sizes(request: pytest.FixtureRequest, stores: Stores) -> Iterator[list[World]]:
+    """The same work for forty and for four hundred."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        worlds = []
+        for count in (40, 400):
+            server = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
+            world = stack.enter_context(stores.postgresql(DEPOT, server) if server else stores.memory(DEPOT))
+            entered(world, count)
+            worlds.append(world)
+        yield worlds
+
+
+def test_the_statements_of_a_chunk_do_not_grow_with_its_records(two_sizes: list[World]) -> None:
+    """Ten times the records, the same statements; a record alone needs hardly fewer. Identity blocks add a few."""
+    small, large = two_sizes
+    few = statements(small, [small.request("order", "send", f"{i:04}") for i in range(40) if i % 7])
+    many = statements(large, [large.request("order", "send", f"{i:04}") for i in range(400) if i % 7])
+    assert (few[1], many[1]) == (34, 342)
+    assert many[0] <= few[0] + 6
+
+
+def test_requests_of_a_chunk_may_be_of_many_kinds(depot: World) -> None:
+    ordered(depot, "1")
+    approved(depot, "2")
+    requests = [
+        depot.request("order", "send", "2"),
+        depot.creation("article", number="N", kind="plain"),
+        depot.request("order", "cancel", "1"),
+        depot.creation("order", number="3", depot="N", ordered_on="2026-03-02"),
+    ]
+    assert [said(r) for r in depot.perform(requests)] == ["", "", "", ""]
+    assert [r.request for r in depot.perform(requests[:1])] == requests[:1]
+
+
+def test_names_that_stand_for_numbers_are_found_in_the_same_chunk(depot: World) -> None:
+    """A key may name a record that an earlier chunk of the same run created."""
+    orders = [depot.creation("order", number=str(i), depot="N", ordered_on="2026-03-02") for i in range(3)]
+    lines = [depot.creation("line", order=str(i), number=1, article="A", quantity="1") for i in range(3)]
+    done = depot.perform([*orders, *lines], chunk=3)
+    assert [said(r) for r in done] == [""] * 6
+
+
+def test_every_root_says_where_it_came_from(depot: World, tmp_path: Path) -> None:
+    request = Request("article", "create", None, {"number": "Z", "kind": "plain"}, source="articles.csv:7")
+    depot.perform([request])
+    assert depot.rows("SELECT source FROM charter_log ORDER BY id DESC LIMIT 1") == [("articles.csv:7",)]
+    depot.perform([request])
+    ((source, reasons),) = depot.rows("SELECT source, reasons FROM charter_refusal")
+    assert source == "articles.csv:7"
+    assert re.search("There is already a article Z", reasons)
