@@ -7,7 +7,6 @@ known not to be none, by its declared type, by `default`, or by a condition that
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from .expression_none import givens
 from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Parts, Scope, View, split_list
@@ -26,6 +25,7 @@ from .expressions import (
     part_start,
 )
 from .model import SCALARS, TEXT, WHOLE, YES_OR_NO, Type
+from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts, constant_type, is_plain, product, quotient, together
 
 MOST_LISTS_NESTED = 3
@@ -158,7 +158,7 @@ class _Checker:
         if view.outer and not before:
             names = [*names, "this", *(f"this.{name}" for name in view.outer.names(()))]
         start = part_start(node, index)
-        hint = _did_you_mean(part, names)
+        hint = did_you_mean(part, names) or (f"did you mean `this.{part}`?" if f"this.{part}" in names else "")
         self.errors.append(ExpressionError(f"unknown name `{part}`{where}", start, len(part), hint, "R201"))
         return UNKNOWN
 
@@ -197,7 +197,7 @@ class _Checker:
             if choice.kind == "choice" and text.kind == "text":
                 wrong = ", ".join(f"'{value}'" for value in text.choices if value not in choice.choices)
                 names = list(choice.choices)
-                hint = _did_you_mean(text.choices[0], names)
+                hint = did_you_mean(text.choices[0], names)
                 return self.problem("R202", node, f"{wrong} is not one of {', '.join(names)}", hint)
         return self.problem("R202", right, f"{said(right)} is {right_type.given()}; {left_type.given()} was expected")
 
@@ -236,7 +236,7 @@ class _Checker:
             return self.special(node, view)
         signature = FIXED.get(node.name) or view.scope.function(node.name)
         if signature is None:
-            return self.problem("R204", node, f"unknown function `{node.name}`", _did_you_mean(node.name, [*FUNCTIONS]))
+            return self.problem("R204", node, f"unknown function `{node.name}`", did_you_mean(node.name, [*FUNCTIONS]))
         if self.counted(node, len(signature.arguments)):
             for argument, wanted in zip(node.arguments, signature.arguments, strict=True):
                 self.wanted(argument, view, wanted)
@@ -358,12 +358,6 @@ _EXAMPLES = {
     "all": "all(lines, amount > 0)",
 }
 _RESULTS = {"count": WHOLE, "any": YES_OR_NO, "all": YES_OR_NO}
-
-
-def _did_you_mean(name: str, names: list[str]) -> str:
-    near = get_close_matches(name, sorted(names), n=1)
-    near = near or [each for each in sorted(names) if each == f"this.{name}"]
-    return f"did you mean `{near[0]}`?" if near else ""
 
 
 def _members(names: list[str]) -> str:
