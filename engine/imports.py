@@ -33,7 +33,8 @@ from .model import SCALES, Type
 from .money import to_kept
 from .notation import KeyText, as_text
 from .queries import types_of
-from .readers import columns_in, printable, read_rows
+from .readers import columns_in, read_rows
+from .source import printable
 from .store import Session, decoder
 from .tables import LOG
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from .definitions import Field, Text
 from .errors import InvalidInput
 from .mapping_definitions import Mapping
-from .readers import columns_in, printable
-from .source import did_you_mean
+from .readers import columns_in
+from .source import did_you_mean, printable
 
 # The column that an import adds to the rows it refused; when they are mended and imported again it says nothing.
 REFUSED_BECAUSE = "refused_because"

@@ -14,7 +14,8 @@ from .mapping_definitions import Beside, FieldMapping, Mapping
 from .mapping_faults import mapping_faults
 from .model import Type
 from .notation import PLAIN, Notation, Value, as_text, convert
-from .readers import RawRow, printable, read_rows
+from .readers import RawRow, read_rows
+from .source import printable
 
 
 @dataclass(frozen=True, slots=True)

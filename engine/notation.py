@@ -17,8 +17,7 @@ from typing import TypeAlias
 from .definitions import Field
 from .model import NUMERIC, SCALES, Type
 from .money import LARGEST_KEPT, ZERO, parse, shown, to_kept
-from .readers import printable
-from .source import did_you_mean
+from .source import did_you_mean, printable
 
 Value: TypeAlias = "str | int | Decimal | date | bool | None"
 

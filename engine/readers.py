@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from xml.parsers import expat
 
 from .errors import InvalidInput
-from .source import clipped, did_you_mean
+from .source import did_you_mean, printable
 
 FORMS = ("csv", "json", "json_lines", "xml")
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".json": "json", ".geojson": "json", ".jsonl": "json_lines",
@@ -59,12 +59,6 @@ def columns_in(
     for row in read_rows(path, form, encoding, separator, rows_path):
         columns.update(dict.fromkeys(row.columns))
     return tuple(columns)
-
-
-def printable(text: str, most: int = 60) -> str:
-    """A text from a file as a message may show it: in one line, not long, nothing that steers a terminal."""
-    short = clipped(text, most)
-    return short if short.isprintable() else ascii(short)[1:-1]
 
 
 def _form(path: Path, form: str) -> str:

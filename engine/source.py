@@ -98,6 +98,12 @@ def clipped(text: str, most: int = 60) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
+def printable(text: str, most: int = 60) -> str:
+    """A text from a file as a message may show it: in one line, not long, nothing that steers a terminal."""
+    short = clipped(text, most)
+    return short if short.isprintable() else ascii(short)[1:-1]
+
+
 def decode(data: bytes, file: str) -> tuple[str, list[Diagnostic]]:
     """Read bytes as UTF-8 with line feeds; where they are not, a diagnostic and a text that can still be shown."""
     try:

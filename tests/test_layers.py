@@ -16,9 +16,11 @@ ENGINE = ROOT / "engine"
 
 # From the bottom up. A module imports from its own layer and those before it.
 LAYERS = {
-    "values": "errors model money source elements heads expressions expression_types definitions library scopes facts output",
-    "deciders": "cells expression_python decisions programs tables frames compiler expression_sql queries schemas",
-    "edges": "catalog store readers migration mappings",
+    "values": "errors model money source notation elements heads expressions type_relations expression_scopes expression_none "
+    "expression_types definitions library scopes facts output",
+    "deciders": "cells expression_python decisions programs tables frames compiler expression_sql queries schemas "
+    "schema_validators schema_errors schema_messages mapping_faults",
+    "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
     "use cases": "gathering execution isolation journal batch processes imports statements reperformance",
     "composition": "application trials verification explanations next_steps",
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from charter.engine.errors import InvalidInput
-from charter.engine.readers import columns_in, printable, read_rows
+from charter.engine.readers import columns_in, read_rows
+from charter.engine.source import printable
 
 
 def real_data(name: str) -> Path:
