@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 import pytest
-
 from charter.cli import charter as command_line
 
 ROOT = Path(__file__).parents[1]
