@@ -16,7 +16,8 @@ from . import mapping_definitions as m
 from .commands import Call, Progress, counted, record_named, unknown
 from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
-from .imports import Imported, import_files, refused_file
+from .import_results import Imported, refused_file
+from .imports import import_files
 from .library import Library
 from .mapping_columns import template
 from .mappings import RowProblem

@@ -15,7 +15,8 @@ from charter.engine.application import Charter
 from charter.engine.batch import Clock
 from charter.engine.errors import InvalidPack, UsageFault
 from charter.engine.execution import Request
-from charter.engine.imports import Imported, import_files, refused_file
+from charter.engine.import_results import Imported, refused_file
+from charter.engine.imports import import_files
 from charter.engine.mapping_definitions import build_mapping, default_mapping
 from charter.engine.store import Store
 from sqlalchemy import create_engine, make_url

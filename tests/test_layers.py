@@ -21,7 +21,8 @@ LAYERS = {
     "deciders": "cells expression_python decisions programs tables frames compiler expression_sql queries schemas "
     "schema_validators schema_errors schema_messages mapping_faults",
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
-    "use cases": "gathering execution isolation journal batch processes imports statements reperformance",
+    "use cases": "gathering execution isolation journal batch processes imports import_shapes import_results import_matches "
+    "import_chunks statements reperformance",
     "composition": "application trials verification explanations next_steps",
 }
 CHECKING = {"check", *(path.stem for path in ENGINE.glob("check_*.py"))}
