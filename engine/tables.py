@@ -185,10 +185,14 @@ def _sqlite_protection(table: str) -> list[str]:
     ]
 
 
+# What the function of PostgreSQL's triggers does, and when they run: before UPDATE, DELETE and TRUNCATE, once a statement.
+REFUSES = " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END "
+BEFORE_ANY_CHANGE = 2 | 8 | 16 | 32
+
+
 def _postgresql_protection(table: str) -> list[str]:
     return [
-        "CREATE OR REPLACE FUNCTION charter_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$",
+        f"CREATE OR REPLACE FUNCTION charter_append_only() RETURNS trigger LANGUAGE plpgsql AS $${REFUSES}$$",
         f"CREATE OR REPLACE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION charter_append_only()",
         f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM PUBLIC",

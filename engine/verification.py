@@ -19,7 +19,19 @@ from .journal import FIRST_HASH, chained
 from .money import from_kept
 from .reperformance import Reperformance
 from .store import Session, decoder
-from .tables import APPEND_ONLY, ENTRY, FACT, HEAD, LOG, PACK, VOUCHER, columns_of
+from .tables import (
+    APPEND_ONLY,
+    BEFORE_ANY_CHANGE,
+    ENTRY,
+    FACT,
+    HEAD,
+    LOG,
+    PACK,
+    REFUSES,
+    VOUCHER,
+    columns_of,
+    protections,
+)
 
 MOST_SHOWN = 200
 AMOUNT = 6  # the amount's place among an entry's columns
@@ -230,27 +242,32 @@ class _Check:
                 yield f"the text of the pack {pack.name} {row.hash[:12]} was changed"
 
     def protections(self) -> Iterator[str]:
-        """The database itself refuses to change what may never change."""
-        if self.session.is_sqlite:
-            there = {
-                n
-                for (n,) in self.session.connection.exec_driver_sql(
-                    "SELECT name FROM sqlite_master WHERE type = 'trigger'"
-                )
-            }
-            wanted = {f"{t}_no_{verb}" for t in APPEND_ONLY for verb in ("update", "delete")}
-        else:
-            there = {
-                n
-                for (n,) in self.session.connection.exec_driver_sql(
-                    "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-                )
-            }
-            wanted = {f"{t}_append_only" for t in APPEND_ONLY}
+        """The database itself refuses to change what may never change, by the very triggers that were made for it."""
         tables = set(inspect(self.session.connection).get_table_names())
-        for name in sorted(wanted - there):
-            if any(name.startswith(t) for t in tables):
+        sqlite = self.session.is_sqlite
+        there, wanted = (self.sqlite_triggers if sqlite else self.postgresql_triggers)()
+        for name, text in sorted(wanted.items()):
+            if name not in there and any(name.startswith(t) for t in tables):
                 yield f"the protection {name} was removed"
+            elif name in there and there[name] != text:
+                yield f"the protection {name} was changed"
+
+    def sqlite_triggers(self) -> tuple[dict[str, str], dict[str, str]]:
+        """By name what each trigger says, and what it should say."""
+        sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+        there = {n: text for n, text in self.session.connection.exec_driver_sql(sql)}
+        made = [s.replace("IF NOT EXISTS ", "") for table in APPEND_ONLY for s in protections("sqlite")(table)]
+        return there, {s.split()[2]: s for s in made}
+
+    def postgresql_triggers(self) -> tuple[dict[str, str], dict[str, str]]:
+        """By name when each trigger runs and what it does, and what it should."""
+        sql = (
+            "SELECT t.tgname, t.tgtype, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
+            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND n.nspname = current_schema()"
+        )
+        there = {name: f"{when} {does}" for name, when, does in self.session.connection.exec_driver_sql(sql)}
+        return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
 
 
 def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:

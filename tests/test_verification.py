@@ -1,0 +1,245 @@
+"""Whatever is changed behind the engine's back is found and named; an untouched store is sound.
+
+The one who changes it here removes the protections first and puts them back afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from charter.engine.errors import InvalidInput
+from charter.engine.facts import digest
+from charter.engine.tables import APPEND_ONLY, protections
+from charter.engine.verification import Verification, verify
+from support import DEPOT, Stores, World, approved, ordered, sent
+
+
+@pytest.fixture
+def busy(everywhere: World) -> World:
+    """A store in which about everything has happened once."""
+    ordered(everywhere, "1")
+    sent(everywhere, "2", lines=[("A", "11"), ("B", "1")])
+    sent(everywhere, "3", depot="S")
+    everywhere.must("order", "take_back", "3")
+    everywhere.must("order", "pack", "1", extra="5")
+    everywhere.create("order", number="gone", depot="N", ordered_on="2026-03-02")
+    everywhere.must("order", "delete", "gone")
+    everywhere.fire("order", "approve", "1")
+    return everywhere
+
+
+def verified(world: World, head: str | None = None, reperform: bool = False) -> Verification:
+    return verify(world.charter, head, reperform)
+
+
+def tamper(world: World, table: str, *statements: str) -> None:
+    """Change an append-only table as its owner could."""
+    if world.store.dialect == "sqlite":
+        world.change(f"DROP TRIGGER {table}_no_update", f"DROP TRIGGER {table}_no_delete", *statements)
+        world.change(*protections("sqlite")(table))
+    else:
+        world.change(f"ALTER TABLE {table} DISABLE TRIGGER ALL", *statements, f"ALTER TABLE {table} ENABLE TRIGGER ALL")
+
+
+def problems(world: World, reperform: bool = False) -> list[str]:
+    return verified(world, reperform=reperform).problems
+
+
+def test_an_untouched_store_is_sound(busy: World) -> None:
+    found = verified(busy, reperform=True)
+    assert found.problems == []
+    assert found.is_sound
+    assert found.counts["log rows"] == found.counts["taken again"] > 45
+    assert (found.counts["vouchers"], found.counts["entries"]) == (4, 11)
+    assert found.counts["records"] == sum(
+        busy.rows(f'SELECT count(*) FROM "{record.name}"')[0][0] for record in busy.rules.library.records()
+    )
+
+
+def test_a_store_for_demonstrations_says_so(busy: World) -> None:
+    assert verified(busy).notes == ["This store was made for a demonstration: one login acts for everybody."]
+
+
+def test_a_changed_field_is_found(busy: World) -> None:
+    busy.change("UPDATE \"order\" SET note = 'forged' WHERE number = '1'")
+    assert problems(busy) == [f"order {busy.id('order', '1')}: note is forged, the log made it please"]
+
+
+def test_a_changed_amount_of_a_record_is_found(busy: World) -> None:
+    busy.change("UPDATE line SET amount = amount + 1 WHERE id = 1")
+    assert problems(busy) == ["line 1: amount is 20.0001, the log made it 20"]
+
+
+def test_a_changed_state_is_found(busy: World) -> None:
+    busy.change("UPDATE \"order\" SET state = 'approved' WHERE number = '1'")
+    assert problems(busy) == [f"order {busy.id('order', '1')}: state is approved, the log made it draft"]
+
+
+def test_a_field_that_was_emptied_or_filled_is_found(busy: World) -> None:
+    busy.change("UPDATE \"order\" SET note = NULL, taker = 2 WHERE number = '1'")
+    number = busy.id("order", "1")
+    assert sorted(problems(busy)) == [
+        f"order {number}: note is None, the log made it please",
+        f"order {number}: taker is 2, the log made it None",
+    ]
+
+
+def test_a_forged_record_is_found(busy: World) -> None:
+    busy.change("INSERT INTO account (id, state, number) VALUES (999, 'open', '9999')")
+    assert problems(busy) == ["account 999 is in its table and not in the log"]
+
+
+def test_a_deleted_record_is_found(busy: World) -> None:
+    notice = busy.rows("SELECT id FROM notice")[0][0]
+    busy.change(f"DELETE FROM notice WHERE id = {notice}")
+    assert problems(busy) == [f"notice {notice} is in the log and not in its table"]
+
+
+@pytest.mark.parametrize("column", ["actor", "login", "at", "right", "reads", "changes", "pack", "basis", "rule", "vouchers"])
+def test_a_changed_row_of_the_log_is_found(busy: World, column: str) -> None:
+    ((number,),) = busy.rows("SELECT number FROM charter_log WHERE event = 'send' AND stream = 'N'")
+    tamper(busy, "charter_log", f"UPDATE charter_log SET \"{column}\" = \"{column}\" || ' ' WHERE event = 'send' AND stream = 'N'")
+    assert any(p.startswith(f"stream N: row {number} ") and "was changed" in p for p in problems(busy))
+
+
+def test_a_row_taken_out_of_the_log_is_found(busy: World) -> None:
+    ((number,),) = busy.rows("SELECT number FROM charter_log WHERE event = 'pack'")
+    tamper(busy, "charter_log", "DELETE FROM charter_log WHERE event = 'pack'")
+    assert f"stream N: row {number} is missing before row {number + 1}" in problems(busy)
+
+
+def test_a_cut_tail_is_found(busy: World) -> None:
+    ((last,),) = busy.rows("SELECT number FROM charter_head WHERE stream = 'N'")
+    tamper(busy, "charter_log", f"DELETE FROM charter_log WHERE stream = 'N' AND number = {last}")
+    assert f"stream N: its head is {last}, its last row {last - 1}" in problems(busy)
+
+
+def test_a_cut_tail_with_its_head_is_found_by_a_saved_head(busy: World) -> None:
+    """Who cuts the log may move its head too; what was printed before knows better."""
+    saved = verified(busy).head
+    ((number,),) = busy.rows("SELECT number FROM charter_head WHERE stream = 'main'")
+    busy.create("article", number="T", kind="plain")
+    last = verified(busy).head
+    tamper(
+        busy, "charter_log", f"DELETE FROM charter_log WHERE stream = 'main' AND number > {number}",
+        "DELETE FROM article WHERE number = 'T'",
+        f"UPDATE charter_head SET number = {number}, hash = (SELECT hash FROM charter_log WHERE stream = 'main' "
+        f"AND number = {number}) WHERE stream = 'main'",
+    )  # fmt: skip
+    assert verified(busy).problems == [], "nothing in the store itself tells"
+    assert verified(busy, saved).problems == []
+    assert verified(busy, last).problems == [f"the log does not contain what the saved head stood for: {last}"]
+
+
+def test_a_saved_head_stays_valid_after_more_work(busy: World) -> None:
+    saved = verified(busy).head
+    approved(busy, "9")
+    ordered(busy, "8", depot="S")
+    assert verified(busy, saved).problems == []
+    assert verified(busy).head != saved
+
+
+def test_a_head_that_is_none_is_refused(busy: World) -> None:
+    with pytest.raises(InvalidInput, match="is not a head"):
+        verified(busy, "nonsense")
+
+
+def test_a_changed_amount_of_an_entry_is_found(busy: World) -> None:
+    ((voucher, log, number),) = busy.rows("SELECT v.id, v.log, v.number FROM charter_voucher v WHERE v.posting = 'rebate_given'")
+    tamper(busy, "charter_entry", f"UPDATE charter_entry SET amount = amount + 100 WHERE voucher = {voucher} AND line = 1")
+    assert problems(busy) == [
+        f"voucher {number} does not balance: 0.01",
+        f"the vouchers of log {log} are not those that it wrote",
+    ]
+
+
+@pytest.mark.parametrize("change", ["account = 1", "date = '2026-01-01'", "account_key = 'tax'", "article = 1"])
+def test_an_entry_that_still_balances_and_was_changed_is_found(busy: World, change: str) -> None:
+    ((log, entry),) = busy.rows(
+        "SELECT v.log, e.id FROM charter_entry e JOIN charter_voucher v ON v.id = e.voucher WHERE posting = 'rebate_given' AND line = 1"
+    )
+    tamper(busy, "charter_entry", f"UPDATE charter_entry SET {change} WHERE id = {entry}")
+    assert problems(busy) == [f"the vouchers of log {log} are not those that it wrote"]
+
+
+def test_a_voucher_that_was_taken_away_is_found(busy: World) -> None:
+    ((voucher, log),) = busy.rows("SELECT id, log FROM charter_voucher WHERE posting = 'rebate_given'")
+    tamper(busy, "charter_entry", f"DELETE FROM charter_entry WHERE voucher = {voucher}")
+    tamper(busy, "charter_voucher", f"DELETE FROM charter_voucher WHERE id = {voucher}")
+    assert problems(busy) == [f"the vouchers of log {log} are not those that it wrote"]
+
+
+def test_a_changed_fact_is_found(busy: World) -> None:
+    ((fact,),) = busy.rows("SELECT hash FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'")
+    tamper(busy, "charter_fact", f"UPDATE charter_fact SET content = replace(content, '0.035', '0.05') WHERE hash = '{fact}'")
+    assert f"the fact {fact} of stream N was changed" in problems(busy)
+
+
+def test_a_fact_that_was_exchanged_for_another_is_found(busy: World) -> None:
+    """Its hash fits its content; the firing that rested on it no longer does."""
+    ((fact, content),) = busy.rows("SELECT hash, content FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'")
+    other = content.replace("0.035", "0.05")
+    tamper(busy, "charter_fact", f"UPDATE charter_fact SET content = '{other}', hash = '{digest(other)}' WHERE hash = '{fact}'")
+    assert any(f"the fact {fact} that it rests on is missing" in p for p in problems(busy, reperform=True))
+
+
+def test_a_changed_text_of_a_pack_is_found(busy: World) -> None:
+    ((hash_, compiled),) = busy.rows("SELECT hash, compiled FROM charter_pack")
+    data = json.loads(compiled)
+    file = next(name for name in data["files"] if name.endswith("parameters.yaml"))
+    data["files"][file] = data["files"][file].replace("2000", "3000")
+    text = json.dumps(data).replace("'", "''").replace("%", "%%" if busy.store.dialect != "sqlite" else "%")
+    tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{text}'")
+    assert problems(busy) == [f"the text of the pack depot {hash_[:12]} was changed"]
+
+
+def test_rules_that_are_not_those_of_the_text_are_found(busy: World) -> None:
+    """The text is as it was, but what runs was made from another."""
+    ((hash_, compiled),) = busy.rows("SELECT hash, compiled FROM charter_pack")
+    data = json.loads(compiled)
+    for document in data["documents"]:
+        if document["kind"] == "parameters":
+            document["body"] = json.loads(json.dumps(document["body"]).replace("2000", "3000"))
+    text = json.dumps(data).replace("'", "''").replace("%", "%%" if busy.store.dialect != "sqlite" else "%")
+    tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{text}'")
+    assert any("the pack depot" in p for p in problems(busy))
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_a_removed_protection_is_found(busy: World, table: str) -> None:
+    if busy.store.dialect == "sqlite":
+        busy.change(f"DROP TRIGGER {table}_no_delete")
+        assert problems(busy) == [f"the protection {table}_no_delete was removed"]
+    else:
+        busy.change(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+        assert problems(busy) == [f"the protection {table}_append_only was removed"]
+
+
+def test_a_protection_that_protects_no_more_is_found(busy: World) -> None:
+    """It still has its name."""
+    if busy.store.dialect == "sqlite":
+        busy.change(
+            "DROP TRIGGER charter_log_no_update",
+            "CREATE TRIGGER charter_log_no_update BEFORE UPDATE ON charter_log BEGIN SELECT 1; END",
+        )
+        assert problems(busy) == ["the protection charter_log_no_update was changed"]
+    else:
+        busy.change("CREATE OR REPLACE FUNCTION charter_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+                    "$$ BEGIN RETURN NULL; END $$")  # fmt: skip
+        assert problems(busy) == [f"the protection {table}_append_only was changed" for table in sorted(APPEND_ONLY)]
+
+
+def test_a_broken_store_does_not_fill_the_memory(stores: Stores) -> None:
+    with stores.memory(DEPOT) as world:
+        world.perform([world.creation("article", number=str(i), kind="plain") for i in range(300)])
+        world.change("UPDATE article SET kind = 'book'")
+        found = problems(world)
+    assert len(found) == 201
+    assert found[-1].startswith("… and 1")
+
+
+def test_verification_reads_and_nothing_else(busy: World) -> None:
+    before = busy.tables()
+    verified(busy, reperform=True)
+    assert busy.tables() == before
