@@ -223,6 +223,7 @@ class Stores:
         store = Store(at(server, name))
         yield self.world(store, folder)
         store.close()
+        administer(server, f"DROP DATABASE {name}")
 
 
 def at(server: str, name: str) -> str:
