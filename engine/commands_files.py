@@ -22,7 +22,9 @@ from .library import Library
 from .mapping_columns import template
 from .mappings import RowProblem
 from .output import Column, Sheet
-from .statements import as_data, as_table, report, statement_of
+from .statement_definitions import statement_of
+from .statement_reports import as_data, as_table
+from .statements import report
 
 PROBLEM = ("file", "line", "column", "says", "rule")
 

@@ -22,7 +22,8 @@ LAYERS = {
     "schema_validators schema_errors schema_messages mapping_faults",
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
     "use cases": "gathering execution isolation journal batch processes imports import_shapes import_results import_matches "
-    "import_chunks statements reperformance",
+    "import_chunks statements statement_reports statement_given statement_expressions statement_lines statement_formulas "
+    "statement_measures statement_layout reperformance",
     "composition": "application trials verification explanations next_steps",
 }
 CHECKING = {"check", *(path.stem for path in ENGINE.glob("check_*.py"))}

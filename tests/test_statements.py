@@ -24,18 +24,9 @@ from charter.engine.money import shown
 from charter.engine.notation import KeyText
 from charter.engine.processes import selected, takes_of
 from charter.engine.queries import Joined
-from charter.engine.statements import (
-    VERSION,
-    Block,
-    Column,
-    Report,
-    Row,
-    address,
-    as_data,
-    as_table,
-    report,
-    statement_of,
-)
+from charter.engine.statement_definitions import statement_of
+from charter.engine.statement_reports import VERSION, Block, Column, Report, Row, address, as_data, as_table
+from charter.engine.statements import report
 from charter.engine.store import Session, Store
 from charter.engine.trials import Trial
 from sqlalchemy import create_engine, make_url, select, text

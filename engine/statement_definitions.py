@@ -1,0 +1,139 @@
+"""What a document says of a statement: its lines, its figures, the days they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import definitions as d
+from .errors import Place
+from .library import Library
+from .scopes import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records that lines or tables stand for; `left_out` says that lines of nothing are not shown."""
+
+    of: str
+    where: d.Text | None
+    order: tuple[str, ...]
+    left_out: bool
+    title: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """A line for each whole month from that of the first date to that of the second."""
+
+    first: Path
+    last: Path
+    left_out: bool
+    title: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """What of a measure counts.
+
+    kind: `all`; `over` (from the first to the second date, both inclusive); `until` and `before` a date;
+    `over_column` (in the month) and `at_column` (until the end of the month). `paths` lead to the dates.
+    """
+
+    kind: str
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: a measure over its days, or a formula. `total` is None where nothing is said; `show` is a hint."""
+
+    name: str
+    title: str
+    measure: str | None
+    formula: d.Text | None
+    days: Days
+    total: str | None
+    show: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as declared."""
+
+    name: str
+    title: str
+    doc: str
+    takes: Mapping[str, d.Field]
+    each: Records | Months
+    figures_as: str
+    figures: tuple[Figure, ...]
+    for_each: Records | None
+    totals: bool
+    check: d.Text | None
+    place: Place
+
+    @property
+    def by_month(self) -> bool:
+        return isinstance(self.each, Months)
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+def build_statement(source: d.Source) -> Statement:
+    """The definition of a document whose schema was satisfied."""
+    e = d.Element(source, (), source.body)
+    return Statement(
+        source.name,
+        e.word("title", in_words(source.name)),
+        e.word("doc"),
+        {name: d.build_field(name, t) for name, t in e.pairs("takes")},
+        _build_months(e.at("each")) if e.at("each").has("month") else _build_records(e.at("each")),
+        e.word("figures_as", "columns"),
+        tuple(_build_figure(f) for f in e.items("figures")),
+        _build_records(e.at("for_each")) if e.has("for_each") else None,
+        e.flag("totals"),
+        e.text("check"),
+        e.place,
+    )
+
+
+def statement_of(library: Library, name: str) -> Statement | None:
+    """The statement of that name, or None."""
+    document = library.pack.find("statement", name)
+    return None if document is None else build_statement(document)
+
+
+def in_words(name: str) -> str:
+    """A name as a heading: `trial_balance` is Trial balance."""
+    return name.replace("_", " ").capitalize()
+
+
+def _build_records(e: d.Element) -> Records:
+    return Records(e.word("of"), e.text("where"), e.words("order"), e.word("empty") == "left_out", e.maybe("title"),
+                   e.place)  # fmt: skip
+
+
+def _build_months(e: d.Element) -> Months:
+    first, last = (d.dotted(day) for day in e.words("month"))
+    return Months(first, last, e.word("empty") == "left_out", e.maybe("title"), e.place)
+
+
+def _build_figure(e: d.Element) -> Figure:
+    return Figure(e.word("name"), e.word("title"), e.maybe("measure"), e.text("formula"), _build_days(e),
+                  e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
+
+
+def _build_days(e: d.Element) -> Days:
+    over, at = e.words("over"), e.word("at")
+    if "column" in (*over, at):
+        return Days("over_column" if over else "at_column")
+    if over:
+        return Days("over", tuple(d.dotted(day) for day in over))
+    if at.startswith("before "):
+        return Days("before", (d.dotted(at.removeprefix("before ")),))
+    return Days("until", (d.dotted(at),)) if at else Days("all")

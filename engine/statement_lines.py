@@ -1,0 +1,161 @@
+"""The lines of a statement and its tables: records in order, or months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select
+
+from . import definitions as d
+from .batch import Rules
+from .errors import InvalidInput
+from .expression_python import add_months, as_text, month_start
+from .expressions import paths
+from .library import Library
+from .model import Type
+from .queries import Joined, Path, types_of
+from .statement_definitions import Records, Statement
+from .statement_expressions import in_sql, parsed
+from .statement_given import Given
+from .store import Session, decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What a line or a table stands for: a record by its id, a month by its number, or nothing in particular."""
+
+    id: int | None
+    key: str
+    label: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        return " ".join(self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines in order; `chosen` selects the same records where not all of them are wanted."""
+
+    lines: tuple[Line, ...]
+    of: str | None = None
+    chosen: Select[Any] | None = None
+
+
+@dataclass
+class Selection:
+    """The lines of a statement and its tables, as they are in the store."""
+
+    session: Session
+    rules: Rules
+    statement: Statement
+    given: Given
+
+    @property
+    def library(self) -> Library:
+        return self.rules.library
+
+    @cached_property
+    def lines(self) -> Lines:
+        each = self.statement.each
+        if isinstance(each, Records):
+            return self.records(each)
+        first, last = self.given.day(each.first), self.given.day(each.last)
+        if first is None or last is None:
+            raise InvalidInput(f"{each.place}: The first and the last month must be given.")
+        refuse_backwards(first, last)
+        return Lines(tuple(_months(first, last)))
+
+    @cached_property
+    def blocks(self) -> Lines:
+        for_each = self.statement.for_each
+        return self.records(for_each) if for_each else Lines((Line(None, "", ()),))
+
+    def records(self, part: Records) -> Lines:
+        """The records of `each` or `for_each`, in order: by what is said, else by their key."""
+        record = self.given.record(part.of)
+        joined = Joined(self.library, self.rules.metadata, record)
+        condition = self.condition(part.where, joined, record) if part.where else None
+        keys, title = self.library.key_paths(record), title_path(record)
+        names = _spelled(self.library, record, title) if title else []
+        order = [p for name in part.order for p in _spelled(self.library, record, d.dotted(name))]
+        reading = [("id",), *keys, *names, *order, *keys]
+        statement = joined.select(reading)
+        rows = self.session.rows(statement if condition is None else statement.where(condition))
+        lines = _sorted_lines(rows, types_of(self.library, record, reading), len(keys), len(names))
+        chosen = None if condition is None else joined.selecting(joined.base.c.id).where(condition)
+        return Lines(lines, part.of, chosen)
+
+    def condition(self, where: d.Text, joined: Joined, record: d.Record) -> ColumnElement[bool]:
+        node = parsed(where)
+        for path in paths(node):
+            self.bind(joined, path.parts, where, record)
+        return in_sql(node, joined, where)
+
+    def bind(self, joined: Joined, parts: Path, where: d.Text, record: d.Record) -> None:
+        """Let a filter compare with what is behind a record that was given."""
+        if parts[0] == "this":
+            joined.bound[parts] = self.given.literal(parts[1:])
+        elif self.library.member(record, parts[0]) is None:
+            if parts[0] not in self.given.fields:
+                raise InvalidInput(f"{where.place}: A statement does not know `{'.'.join(parts)}`.")
+            joined.bound[parts] = self.given.literal(parts)
+
+
+# --- months ----------------------------------------------------------------------------------------------------------
+
+
+def _months(first: date, last: date) -> Iterator[Line]:
+    month = month_start(first)
+    while month <= last:
+        yield Line(month.year * 12 + month.month - 1, f"{month:%Y-%m}", (f"{month:%Y-%m}",))
+        month = add_months(month, 1)
+
+
+def refuse_backwards(first: date | None, last: date | None) -> None:
+    if first is not None and last is not None and first > last:
+        raise InvalidInput(f"The first day, {first}, is after the last, {last}.")
+
+
+# --- records in order ------------------------------------------------------------------------------------------------
+
+
+def _sorted_lines(rows: Iterable[Any], types: Sequence[Type], keys: int, names: int) -> tuple[Line, ...]:
+    """Lines from rows of the id, the key, what describes the record, and what they are sorted by."""
+    decode = decoder(types)
+    behind = 1 + keys + names
+    decoded = [decode(row) for row in rows]
+    decoded.sort(key=lambda r: (*map(_in_order, r[behind:], types[behind:]), r[0]))
+    lines = []
+    for row in decoded:
+        key = _joined_text(row[1 : 1 + keys])
+        label = (key, _joined_text(row[1 + keys : behind])) if names else (key,)
+        lines.append(Line(row[0], key, label))
+    return tuple(lines)
+
+
+def _joined_text(values: Iterable[Any]) -> str:
+    return "/".join("" if v is None else as_text(v) for v in values)
+
+
+def _spelled(library: Library, record: d.Record, path: Path) -> list[Path]:
+    """A path, or where it leads to a record the paths to that record's key."""
+    type_ = library.along(Type("ref", of=record.name), path)
+    target = library.record(type_.of) if type_ and type_.kind == "ref" else None
+    return [(*path, *rest) for rest in library.key_paths(target)] if target else [path]
+
+
+def title_path(record: d.Record) -> Path | None:
+    """The field that describes a record, unless it stands in the key already."""
+    return (record.title,) if record.title and record.title not in record.key else None
+
+
+def _in_order(value: Any, type_: Type) -> tuple[bool, Any]:
+    """None first, choices as they are declared, texts by code point: the same in every database."""
+    if value is None:
+        return False, 0
+    return True, type_.choices.index(value) if type_.kind == "choice" else value
