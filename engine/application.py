@@ -14,6 +14,7 @@ from . import catalog
 from .batch import Batch, Clock, Rules
 from .errors import InvalidInput, Refused, UsageFault
 from .execution import Actor, Request, Root
+from .facts import digest
 from .library import Library, in_reference_order
 from .migration import Migration, plan
 from .notation import KeyText, convert
@@ -59,7 +60,7 @@ class Charter:
 
     def rules_at(self, pack_hash: str) -> Rules:
         """The rules of any version that was ever in force, from the store itself."""
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             found = session.connection.exec_driver_sql(
                 f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}", (pack_hash,)
             ).first()
@@ -71,7 +72,7 @@ class Charter:
     def settings(self) -> dict[str, str]:
         if not self.store.exists:
             return {}
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             if not inspect(session.connection).has_table(STORE):
                 return {}
             return {str(n): str(v) for n, v in session.connection.exec_driver_sql(f"SELECT name, value FROM {STORE}")}
@@ -89,7 +90,7 @@ class Charter:
     def actor(self, name: str | None = None) -> Actor:
         """The actor for this login, or the one named where the login may act as it; raises UsageFault otherwise."""
         actors = self.rules.metadata.tables["actor"]
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             if name is None:
                 bound = session.rows(select(actors.c.number).where(actors.c.login == self.login))
                 name = bound[0][0] if bound else None
@@ -140,7 +141,7 @@ class Charter:
     ) -> list[Root]:
         """The first administrator, the pack in force, its master rows: each by an event, in one transaction."""
         setting_up = Batch(rules, self.store, replace(actor, unbound=True), self.clock, one_login=True)
-        self.keep_pack(session, rules, pack, actor)
+        compiled = self.keep_pack(session, rules, pack, actor)
         settings = rules.metadata.tables[STORE]
         roots: list[Root] = []
         if is_new:
@@ -153,26 +154,31 @@ class Charter:
             session.connection.execute(settings.update().where(settings.c.name == "pack").values(value=pack.hash))
         acting = Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
         in_force = setting_up if is_new else acting
-        roots += in_force.piece(session, list(self.put_in_force(session, rules, pack)))
+        roots += in_force.piece(session, list(self.put_in_force(session, rules, pack, compiled)))
         for requests in master_rows(rules, session):
             roots += setting_up.piece(session, requests)
         return roots
 
-    def put_in_force(self, session: Session, rules: Rules, pack: catalog.Pack) -> Iterator[Request]:
+    def put_in_force(self, session: Session, rules: Rules, pack: catalog.Pack, compiled: str) -> Iterator[Request]:
         """The event that puts the pack in force, unless it is."""
         table = rules.metadata.tables["pack_version"]
         there = session.rows(select(table.c.id, table.c.state).where(table.c.hash == pack.hash))
         if not there:
             manifest = rules.library.manifest
-            values = {"hash": pack.hash, "name": pack.name, "version": pack.version, "author": manifest.author}
+            values = {
+                "hash": pack.hash, "name": pack.name, "version": pack.version, "author": manifest.author,
+                "compiled": digest(compiled),
+            }  # fmt: skip
             yield Request("pack_version", "put_in_force", None, values, "init")
         elif there[0].state != "in_force":
             yield Request("pack_version", "put_in_force", there[0].id, {}, "init")
 
-    def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> None:
+    def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> str:
+        """Keep the text and what was made of it; gives the latter, whose hash the log will hold."""
         compiled = json.dumps(pack.to_data(), ensure_ascii=False, separators=(",", ":"))
         row = (pack.hash, pack.name, pack.version, self.clock.now, actor.number, self.login, compiled)
         session.insert_missing(rules.metadata.tables[PACK], [row])
+        return compiled
 
     def first_actor(self, administrator: str) -> Request:
         return Request(

@@ -65,7 +65,7 @@ class Call:
         """The user of the operating system; on a database server the role that is logged in."""
         if self.store.dialect == "sqlite":
             return system_user()
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             return str(session.connection.exec_driver_sql("SELECT session_user").scalar_one())
 
     @cached_property
@@ -129,7 +129,7 @@ class Call:
     def say_head(self) -> None:
         """The head of all chains after work: kept elsewhere, it shows later whether something was cut off."""
         heads = self.charter.rules.metadata.tables[HEAD]
-        with self.store.transaction() as session:
+        with self.store.reading() as session:
             rows = session.rows(heads.select())
         self.say(f"head {write_head({r.stream: r.number for r in rows}, {r.stream: r.hash for r in rows})}")
 

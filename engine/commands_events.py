@@ -66,7 +66,7 @@ def records_meant(call: Call, record: d.Record, keys: Sequence[str], where: str 
     every = where is not None and set(keys) <= {"-"}
     # Whoever writes the keys may still have the store open: all are read before it is opened here.
     read = list(keys_read(call, record)) if "-" in keys and not every else []
-    with call.store.transaction() as session:
+    with call.store.reading() as session:
         if where is not None and every:
             return chosen_where(call, session, record, where, None)
         asked = [key for key in keys if key != "-"] + without_header(call, session, record, read)
@@ -155,7 +155,7 @@ class Verdicts:
         """The keys of what is printed: stored records in bulk, new ones from what the work made of them."""
         keys = Keys(self.call.library)
         roots = list(roots)
-        with self.call.store.transaction() as session:
+        with self.call.store.reading() as session:
             gatherer = self.call.gatherer(session)
             keys.learn(gatherer, ((r.request.record, r.request.id) for r in roots if r.request.id is not None))
             if self.batch.plan:

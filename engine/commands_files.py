@@ -206,7 +206,7 @@ def print_report(call: Call, name: str, given: Sequence[str]) -> int:
     if statement is None:
         raise unknown("statement", name, [doc.name for doc in rules.library.pack.all("statement")])
     values = takes_given(statement.takes, given, name)
-    with call.store.transaction() as session:
+    with call.store.reading() as session:
         drawn = report(session, rules, statement, values)
     if call.shape == "json":
         print(json.dumps(as_data(drawn), ensure_ascii=False, indent=1))

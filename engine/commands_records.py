@@ -52,7 +52,7 @@ def list_records(call: Call, name: str, where: str | None, limit: int | None) ->
     call.prepare(where)
     with tempfile.SpooledTemporaryFile(max_size=1 << 20, mode="w+", encoding="utf-8", newline="") as spool:
         # Nobody shall wait for a reader who pages: the transaction is over before anything is shown.
-        with call.store.transaction() as session:
+        with call.store.reading() as session:
             count, more = _listed(Listing(call, session, record), where, limit, spool)
         spool.seek(0)
         shutil.copyfileobj(spool, sys.stdout)

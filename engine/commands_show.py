@@ -92,7 +92,7 @@ def print_details(call: Call, columns: list[str], details: Iterable[Detail]) -> 
 
 
 def portrait(call: Call, record: d.Record, key: str) -> Portrait:
-    with call.store.transaction() as session:
+    with call.store.reading() as session:
         id_ = find_record(session, call.charter.rules, record.name, key)
         listing = Listing(call, session, record)
         listing.only(id_)

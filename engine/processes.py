@@ -87,7 +87,7 @@ def requests(rules: Rules, session: Session, process: d.Process, values: Mapping
 
 def run(batch: Batch, process: d.Process, values: Mapping[str, Value]) -> Iterator[tuple[list[Root], int]]:
     """Run it; after each chunk its roots and how many records were selected in all."""
-    with batch.store.transaction() as session:
+    with batch.store.reading() as session:
         wanted = requests(batch.rules, session, process, values)
     if not wanted:
         yield [], 0

@@ -39,6 +39,7 @@ from .tables import COUNTER
 Result = TypeVar("Result")
 RETRIES = 8
 IDS_AT_ONCE = 1000
+READS = "charter_reads"
 
 kept_value = lru_cache(maxsize=1 << 16)(from_kept)
 
@@ -99,6 +100,14 @@ class Store:
         with self.engine.connect() as connection, connection.begin():
             yield Session(self, connection)
 
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """What is read inside is of one moment; nobody who writes waits for it."""
+        options = {READS: True} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.connect() as connection:
+            with connection.execution_options(**options).begin():
+                yield Session(self, connection)
+
     def within(self, work: Callable[[Session], Result]) -> Result:
         """Run `work` in a transaction of its own; a lost race is run again as a whole, a bounded number of times."""
         for attempt in range(RETRIES):
@@ -141,7 +150,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if connection.get_execution_options().get(READS) else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -28,6 +28,7 @@ from .tables import (
     LOG,
     PACK,
     REFUSES,
+    STORE,
     VOUCHER,
     columns_of,
     protections,
@@ -74,7 +75,7 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
             by_hash[pack] = charter.rules_at(pack)
         return by_hash[pack]
 
-    with charter.store.transaction() as session:
+    with charter.store.reading() as session:
         check = _Check(session, rules, found)
         found.add(check.chains(head), "the chains")
         found.add(check.facts(), "facts")
@@ -235,11 +236,19 @@ class _Check:
     # --- packs and protections ---
 
     def packs(self) -> Iterator[str]:
-        table = self.tables[PACK]
+        """The text of every pack is what its hash says, the rules made of it what the log says when it came into force."""
+        table, versions, settings = self.tables[PACK], self.tables["pack_version"], self.tables[STORE]
+        made = dict(self.session.rows(select(versions.c.hash, versions.c.compiled)))
         for row in self.session.rows(select(table.c.hash, table.c.compiled)):
             pack = catalog.Pack.from_data(json.loads(row.compiled))
             if catalog.text_hash(pack.files) != row.hash:
                 yield f"the text of the pack {pack.name} {row.hash[:12]} was changed"
+            if (made.get(row.hash) or digest(row.compiled)) != digest(row.compiled):
+                yield f"the rules made of the pack {pack.name} {row.hash[:12]} were changed"
+        in_force = [h for (h,) in self.session.rows(select(versions.c.hash).where(versions.c.state == "in_force"))]
+        said = [v for (v,) in self.session.rows(select(settings.c.value).where(settings.c.name == "pack"))]
+        if said != in_force:
+            yield f"the store works by the pack {short(said)}; the log put {short(in_force)} in force"
 
     def protections(self) -> Iterator[str]:
         """The database itself refuses to change what may never change, by the very triggers that were made for it."""
@@ -268,6 +277,10 @@ class _Check:
         )
         there = {name: f"{when} {does}" for name, when, does in self.session.connection.exec_driver_sql(sql)}
         return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
+
+
+def short(hashes: Sequence[str]) -> str:
+    return ", ".join(h[:12] for h in hashes) or "none"
 
 
 def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
