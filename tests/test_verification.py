@@ -191,7 +191,10 @@ def test_a_changed_text_of_a_pack_is_found(busy: World) -> None:
     data["files"][file] = data["files"][file].replace("2000", "3000")
     text = json.dumps(data).replace("'", "''").replace("%", "%%" if busy.store.dialect != "sqlite" else "%")
     tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{text}'")
-    assert problems(busy) == [f"the text of the pack depot {hash_[:12]} was changed"]
+    assert problems(busy) == [
+        f"the text of the pack depot {hash_[:12]} was changed",
+        f"the rules made of the pack depot {hash_[:12]} were changed",
+    ]
 
 
 def test_rules_that_are_not_those_of_the_text_are_found(busy: World) -> None:
@@ -203,7 +206,16 @@ def test_rules_that_are_not_those_of_the_text_are_found(busy: World) -> None:
             document["body"] = json.loads(json.dumps(document["body"]).replace("2000", "3000"))
     text = json.dumps(data).replace("'", "''").replace("%", "%%" if busy.store.dialect != "sqlite" else "%")
     tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{text}'")
-    assert any("the pack depot" in p for p in problems(busy))
+    assert problems(busy) == [f"the rules made of the pack depot {hash_[:12]} were changed"]
+
+
+def test_working_by_a_pack_that_was_not_put_in_force_is_found(busy: World) -> None:
+    busy.change("UPDATE pack_version SET state = 'superseded'")
+    ((hash_,),) = busy.rows("SELECT hash FROM pack_version")
+    assert problems(busy) == [
+        "pack_version 1: state is superseded, the log made it in_force",
+        f"the store works by the pack {hash_[:12]}; the log put none in force",
+    ]
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
