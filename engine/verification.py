@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from . import catalog
 from . import definitions as d
 from .application import Charter, rules_of
 from .batch import Rules
+from .errors import InvalidInput
 from .facts import digest, plain, written
 from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
@@ -70,11 +71,6 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
         found.notes.append("This store was made for a demonstration: one login acts for everybody.")
     by_hash: dict[str, Rules] = {rules.hash: rules}
 
-    def rules_at(pack: str) -> Rules:
-        if pack not in by_hash:
-            by_hash[pack] = charter.rules_at(pack)
-        return by_hash[pack]
-
     with charter.store.reading() as session:
         check = _Check(session, rules, found)
         found.add(check.chains(head), "the chains")
@@ -85,22 +81,21 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
         found.add(check.packs(), "packs")
         found.add(check.protections(), "protections")
         if reperform:
-            # A second connection would wait for this one on a store in memory; packs are read first.
-            again = Reperformance(session, rules, _from_session(session, by_hash, rules_at))
+            again = Reperformance(session, rules, _from_session(session, by_hash))
             found.add(again.problems(), "decisions taken again")
             found.counts["taken again"] = again.checked
     return found
 
 
-def _from_session(session: Session, by_hash: dict[str, Rules], rules_at: Any) -> Any:
-    """Rules by hash, read through the open transaction."""
+def _from_session(session: Session, by_hash: dict[str, Rules]) -> Callable[[str], Rules]:
+    """Rules by hash, read through the open transaction: a second one would wait for it."""
 
     def get(pack: str) -> Rules:
         if pack not in by_hash:
             sql = f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}"
             found = session.connection.exec_driver_sql(sql, (pack,)).first()
             if found is None:
-                return rules_at(pack)  # type: ignore[no-any-return]
+                raise InvalidInput(f"The store holds no pack {pack}.")
             by_hash[pack] = rules_of(catalog.Pack.from_data(json.loads(found[0])))
         return by_hash[pack]
 
