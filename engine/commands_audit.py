@@ -9,7 +9,9 @@ from typing import Any
 
 from .commands import Call, counted, event_named, pairs_given, record_named, values_given
 from .errors import BROKEN, DONE
-from .explanations import Event, as_data, as_lines, brief_lines, history, why
+from .explanation_data import Event, as_data
+from .explanation_lines import as_lines, brief_lines
+from .explanations import history, why
 from .next_steps import why_not, why_not_lines
 from .verification import verify
 

@@ -13,7 +13,7 @@ from . import definitions as d
 from .commands import Call, record_named
 from .commands_records import Line, Listing
 from .errors import DONE, UsageFault
-from .explanations import find_record
+from .explanation_keys import find_record
 from .next_steps import NextStep, next_step_lines, next_steps
 from .output import VERSION
 from .queries import Joined

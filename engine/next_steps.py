@@ -20,7 +20,12 @@ from .application import Charter
 from .batch import Rules
 from .compiler import compile_transition
 from .execution import Actor, Firing, Reason, Request, Root, Work, in_tree_order
-from .explanations import Change, Keys, Past, Refusal, at, deeper, find_record, moment, refusals_of, shown_value, told
+from .explanation_data import Change, Refusal
+from .explanation_keys import Keys, find_record
+from .explanation_lines import deeper, moment, shown_value, told
+from .explanation_past import Past
+from .explanation_rules import at
+from .explanations import refusals_of
 from .facts import Facts
 from .gathering import Gatherer
 from .journal import changes

@@ -16,15 +16,25 @@ ENGINE = ROOT / "engine"
 
 # From the bottom up. A module imports from its own layer and those before it.
 LAYERS = {
-    "values": "errors model money source notation elements heads expressions type_relations expression_scopes expression_none "
-    "expression_types definitions library scopes facts output",
-    "deciders": "cells expression_python decisions programs tables frames compiler expression_sql queries schemas "
-    "schema_validators schema_errors schema_messages mapping_faults",
+    "values": (
+        "errors model money source notation elements heads expressions type_relations expression_scopes "
+        "expression_none expression_types definitions library scopes facts output"
+    ),
+    "deciders": (
+        "cells expression_python decisions programs tables frames compiler expression_sql queries schemas "
+        "schema_validators schema_errors schema_messages mapping_faults"
+    ),
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
-    "use cases": "gathering execution isolation journal batch processes imports import_shapes import_results import_matches "
-    "import_chunks statements statement_reports statement_given statement_expressions statement_lines statement_formulas "
-    "statement_measures statement_layout reperformance",
-    "composition": "application trials verification explanations next_steps",
+    "use cases": (
+        "gathering execution isolation journal batch processes imports import_shapes import_results import_matches "
+        "import_chunks statements statement_reports statement_given statement_expressions statement_lines "
+        "statement_formulas statement_measures statement_layout reperformance"
+    ),
+    "composition": (
+        "application trials verification explanations explanation_data explanation_past explanation_keys "
+        "explanation_rules explanation_slots explanation_readings explanation_events explanation_vouchers "
+        "explanation_lines next_steps"
+    ),
 }
 CHECKING = {"check", *(path.stem for path in ENGINE.glob("check_*.py"))}
 COMMANDS = {"commands", *(path.stem for path in ENGINE.glob("commands_*.py"))}
