@@ -19,7 +19,7 @@ from .library import Library, in_reference_order
 from .migration import Migration, plan
 from .notation import KeyText, convert
 from .store import Session, Store
-from .tables import PACK, STORE, declare
+from .tables import PACK, STORE, changed_types, declare
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,9 @@ class Charter:
         rules = rules_of(pack)
         is_new = self.setting("pack") is None
         actor = Actor(None, administrator, self.login, frozenset()) if is_new or planned else self.actor(administrator)
+
+        if not is_new and (changed := list(changed_types(self.rules.library, rules.library))):
+            raise InvalidInput("\n".join(changed))
 
         def work(session: Session) -> Setup:
             migration = plan(session, rules.metadata)

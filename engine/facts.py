@@ -58,6 +58,14 @@ def _writer() -> Callable[[Any], str]:
 written = _writer()
 
 
+def without_tail(row: Sequence[Any]) -> tuple[Any, ...]:
+    """A row without the empty places at its end: a dimension that a later pack adds changes nothing of it."""
+    end = len(row)
+    while end and row[end - 1] is None:
+        end -= 1
+    return tuple(row[:end])
+
+
 def digest(text: str) -> str:
     """128 bits of the SHA-256 of a text."""
     return sha256(text.encode()).hexdigest()[:32]

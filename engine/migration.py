@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Column, ForeignKeyConstraint, MetaData, Table, inspect
-from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.engine.interfaces import Dialect, ReflectedIndex
 from sqlalchemy.engine.reflection import Inspector
 from sqlalchemy.schema import AddConstraint, CreateIndex, CreateTable
 
@@ -80,10 +81,23 @@ def _changed(inspector: Inspector, table: Table, dialect: Dialect) -> Iterator[t
                 f"{table.name}.{column.name} is kept as {was} and would become {column.type}: a field does not change "
                 "its type; give the new one another name."
             )
-    indexes = {i["name"] for i in inspector.get_indexes(table.name)}
+    indexes = {str(i["name"]): i for i in inspector.get_indexes(table.name)}
     for index in _sorted(table):
-        if index.name not in indexes:
-            yield f"new index {index.name}", [str(CreateIndex(index).compile(dialect=dialect))]
+        made = str(CreateIndex(index).compile(dialect=dialect))
+        there = indexes.get(str(index.name))
+        if there is None:
+            yield f"new index {index.name}", [made]
+        elif _said(there, dialect) != ([c.name for c in index.columns], _words(made.partition(" WHERE ")[2])):
+            yield f"changed index {index.name}", [f'DROP INDEX "{index.name}"', made]
+
+
+def _said(index: ReflectedIndex, dialect: Dialect) -> tuple[list[str | None], set[str]]:
+    """The columns of an index that is there, and the words of its condition, which each database writes its own way."""
+    return list(index["column_names"]), _words(str(index.get("dialect_options", {}).get(f"{dialect.name}_where", "")))
+
+
+def _words(condition: str) -> set[str]:
+    return set(re.findall(r"'([^']*)'", condition))
 
 
 def _add_column(table: Table, column: Column[object], dialect: Dialect) -> str:

@@ -20,7 +20,7 @@ from .batch import Rules
 from .decisions import TableRow, decide
 from .errors import CharterFault
 from .expression_python import ArithmeticProblem
-from .facts import ORDER, Facts, from_plain, plain
+from .facts import ORDER, Facts, from_plain, plain, without_tail
 from .gathering import Gatherer, parts
 from .model import Type
 from .money import EXACT, shown
@@ -345,7 +345,7 @@ class Again:
         for a, b in zip(then, now, strict=False):
             if a[:5] != b[:5] or a[6] != b[6]:
                 yield f"the voucher's head was {plain(a[:5])}; now it would be {plain(b[:5])}"
-            if [tuple(x) for x in a[5]] != [tuple(x) for x in b[5]]:
+            if [without_tail(x) for x in a[5]] != [without_tail(x) for x in b[5]]:
                 yield f"the voucher's entries were {said(a[5])}; now they would be {said(b[5])}"
 
     def vouchers(self) -> Iterator[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ Amounts are scaled integers everywhere, dates are dates, moments are ISO text in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from . import definitions as d
 from .library import Library
-from .model import NUMERIC, Type
+from .model import NUMERIC, SCALES, Type
 
 LOG, REFUSAL, FACT = "charter_log", "charter_refusal", "charter_fact"
 VOUCHER, ENTRY = "charter_voucher", "charter_entry"
@@ -59,6 +59,24 @@ def columns_of(library: Library, record: d.Record) -> list[tuple[str, Type]]:
     found: list[tuple[str, Type]] = [("id", Type("whole"))]
     found += [(name, Type("choice", choices=tuple(w.states))) for name, w in library.states_of(record).items()]
     return found + [(name, f.type) for name, f in record.fields.items()]
+
+
+def changed_types(before: Library, after: Library) -> Iterator[str]:
+    """The fields whose values another pack would keep otherwise, in words; a record's values are never converted."""
+    for record in after.records():
+        old = before.record(record.name)
+        for name, f in record.fields.items() if old else ():
+            was = old.fields.get(name) if old else None
+            if was is not None and _kept(was.type) != _kept(f.type):
+                yield (
+                    f"{record.name}.{name} is kept as {was.type.given()} and would become {f.type.given()}: a field does "
+                    "not change its type; give the new one another name."
+                )
+
+
+def _kept(type_: Type) -> tuple[str, int, str]:
+    """What tells kept values apart: the sort of column, the places, the record type referred to."""
+    return column_type(type_).__class__.__name__, SCALES.get(type_.kind, 0), type_.of
 
 
 def table_name(record: str) -> str:

@@ -14,7 +14,7 @@ from . import definitions as d
 from .application import Charter, rules_of
 from .batch import Rules
 from .errors import InvalidInput
-from .facts import digest, plain, written
+from .facts import digest, plain, without_tail, written
 from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
 from .money import from_kept
@@ -173,7 +173,7 @@ class _Check:
             if row.voucher not in place:
                 yield 0, [], [f"an entry belongs to voucher {row.voucher}, which is not there"]
                 continue
-            entries[row.voucher].append(tuple(row))
+            entries[row.voucher].append(without_tail(row))
         self.found.counts["vouchers"] = len(heads)
         self.found.counts["entries"] = sum(len(e) for e in entries.values())
         group: list[Any] = []
