@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from . import definitions as d
 from .execution import Firing, Root, Voucher, Work, in_tree_order
-from .facts import digest, written
+from .facts import digest, without_tail, written
 from .model import WHOLE
 from .money import to_kept
 from .store import encoder
@@ -167,7 +167,7 @@ class Journal:
     ) -> dict[int, str]:
         by_voucher: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
         for entry in entries:
-            by_voucher[entry[1]].append(entry)
+            by_voucher[entry[1]].append(without_tail(entry))
         by_log: dict[int, list[Any]] = defaultdict(list)
         for voucher in vouchers:
             by_log[voucher[1]].append([voucher, by_voucher[voucher[0]]])
