@@ -14,7 +14,6 @@ from .expression_python import ArithmeticProblem, Code, Constants, compile_funct
 from .expression_scopes import FUNCTIONS
 from .expressions import Call, paths
 from .expressions import Value as Constant
-from .library import Library
 from .model import Type
 from .queries import Path
 from .scopes import NO_RECORD, Names, measure_type
@@ -36,7 +35,6 @@ class Formula:
 class Formulas:
     """The formulas of a statement: the figures of a line and what was taken stand in them by name."""
 
-    library: Library
     statement: Statement
     given: Given
 
@@ -44,9 +42,9 @@ class Formulas:
     def names(self) -> Names:
         """The scope of formulas: the figures and what is taken."""
         lets = {f.name: f.formula for f in self.statement.figures if f.formula}
-        measures = {f.name: m for f in self.statement.figures if (m := self.library.measure(f.measure or ""))}
-        types = {n: measure_type(self.library, m, self.given.record(m.of)) for n, m in measures.items()}
-        return Names(self.library, NO_RECORD, taken=self.statement.takes, lets=lets, further=types)
+        measures = {f.name: m for f in self.statement.figures if (m := self.given.library.measure(f.measure or ""))}
+        types = {n: measure_type(self.given.library, m, self.given.record(m.of)) for n, m in measures.items()}
+        return Names(self.given.library, NO_RECORD, taken=self.statement.takes, lets=lets, further=types)
 
     @cached_property
     def types(self) -> dict[str, Type]:

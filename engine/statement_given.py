@@ -29,9 +29,9 @@ class Given:
     def __init__(
         self, session: Session, rules: Rules, fields: Mapping[str, d.Field], values: Mapping[str, Value]
     ) -> None:
+        self.session, self.rules, self.library = session, rules, rules.library
         self.fields = fields
         self.texts = tuple((n, as_text(values[n])) for n in fields if values.get(n) is not None)
-        self.library = rules.library
         self.ids = with_ids(rules, session, fields, values)
         self._gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
 

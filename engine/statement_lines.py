@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 
 from . import definitions as d
-from .batch import Rules
 from .errors import InvalidInput
 from .expression_python import add_months, as_text, month_start
 from .expressions import paths
@@ -21,7 +20,7 @@ from .queries import Joined, Path, types_of
 from .statement_definitions import Records, Statement
 from .statement_expressions import in_sql, parsed
 from .statement_given import Given
-from .store import Session, decoder
+from .store import decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +49,8 @@ class Lines:
 class Selection:
     """The lines of a statement and its tables, as they are in the store."""
 
-    session: Session
-    rules: Rules
     statement: Statement
     given: Given
-
-    @property
-    def library(self) -> Library:
-        return self.rules.library
 
     @cached_property
     def lines(self) -> Lines:
@@ -78,15 +71,15 @@ class Selection:
     def records(self, part: Records) -> Lines:
         """The records of `each` or `for_each`, in order: by what is said, else by their key."""
         record = self.given.record(part.of)
-        joined = Joined(self.library, self.rules.metadata, record)
+        joined = Joined(self.given.library, self.given.rules.metadata, record)
         condition = self.condition(part.where, joined, record) if part.where else None
-        keys, title = self.library.key_paths(record), title_path(record)
-        names = _spelled(self.library, record, title) if title else []
-        order = [p for name in part.order for p in _spelled(self.library, record, d.dotted(name))]
+        keys, title = self.given.library.key_paths(record), title_path(record)
+        names = _spelled(self.given.library, record, title) if title else []
+        order = [p for name in part.order for p in _spelled(self.given.library, record, d.dotted(name))]
         reading = [("id",), *keys, *names, *order, *keys]
         statement = joined.select(reading)
-        rows = self.session.rows(statement if condition is None else statement.where(condition))
-        lines = _sorted_lines(rows, types_of(self.library, record, reading), len(keys), len(names))
+        rows = self.given.session.rows(statement if condition is None else statement.where(condition))
+        lines = _sorted_lines(rows, types_of(self.given.library, record, reading), len(keys), len(names))
         chosen = None if condition is None else joined.selecting(joined.base.c.id).where(condition)
         return Lines(lines, part.of, chosen)
 
@@ -100,7 +93,7 @@ class Selection:
         """Let a filter compare with what is behind a record that was given."""
         if parts[0] == "this":
             joined.bound[parts] = self.given.literal(parts[1:])
-        elif self.library.member(record, parts[0]) is None:
+        elif self.given.library.member(record, parts[0]) is None:
             if parts[0] not in self.given.fields:
                 raise InvalidInput(f"{where.place}: A statement does not know `{'.'.join(parts)}`.")
             joined.bound[parts] = self.given.literal(parts)

@@ -14,12 +14,10 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, case, extract
 
 from . import definitions as d
-from .batch import Rules
 from .errors import InvalidInput
 from .expression_python import month_end
 from .expressions import Path as PathNode
 from .gathering import among
-from .library import Library
 from .model import Type
 from .money import from_kept
 from .queries import Joined, Path
@@ -28,7 +26,6 @@ from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
 from .statement_given import Given
 from .statement_lines import Selection, refuse_backwards
-from .store import Session
 
 Cells: TypeAlias = "dict[tuple[int | None, int | None], Decimal | int]"
 BEFORE = -1  # stands for everything before the first month
@@ -47,17 +44,11 @@ class Binding:
 class Measures:
     """What the measures of a statement are, by table and line; notes the currencies that come up in each table."""
 
-    session: Session
-    rules: Rules
     statement: Statement
     given: Given
     selection: Selection
     formulas: Formulas
     currencies: dict[int | None, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    @property
-    def library(self) -> Library:
-        return self.rules.library
 
     @cached_property
     def cells(self) -> dict[tuple[str, Days], Cells]:
@@ -70,9 +61,9 @@ class Measures:
 
     def measure(self, figure: Figure) -> Cells:
         """One measure over one period, by table and line, in one query."""
-        measure = self.library.measure(figure.measure or "")
+        measure = self.given.library.measure(figure.measure or "")
         assert measure is not None
-        joined = Joined(self.library, self.rules.metadata, self.given.record(measure.of))
+        joined = Joined(self.given.library, self.given.rules.metadata, self.given.record(measure.of))
         binding = self.binding(figure, measure)
         groups, conditions = self.bound_columns(joined, measure, binding)
         conditions += self.days(figure, joined, measure)
@@ -86,7 +77,7 @@ class Measures:
             conditions.append(in_sql(parsed(measure.where), joined, measure.where))
         statement = joined.selecting(*(c.label(n) for n, c in groups.items()), amount)
         # By label, since a database does not see that two expressions with the same values given are the same.
-        rows = self.session.rows(statement.where(*conditions).group_by(*groups))
+        rows = self.given.session.rows(statement.where(*conditions).group_by(*groups))
         cells = self.added([dict(zip((*groups, "amount_"), row, strict=True)) for row in rows], type_)
         return self.balances(cells, type_) if figure.days.kind == "at_column" else cells
 
@@ -168,7 +159,7 @@ class Measures:
             return None
         node = parsed(measure.sum)
         path = node.parts if isinstance(node, PathNode) else ("",)
-        before = self.library.along(Type("ref", of=measure.of), path[:-1]) if path[:-1] else None
+        before = self.given.library.along(Type("ref", of=measure.of), path[:-1]) if path[:-1] else None
         record = self.given.record(before.of if before else measure.of)
         own = record.fields.get(path[-1])
         declared = (own.currency if own else None) or record.currency
@@ -178,7 +169,7 @@ class Measures:
 
     def binding(self, figure: Figure, measure: d.Measure) -> Binding:
         start = Type("ref", of=measure.of)
-        types = {n: self.library.along(start, path) or Type("unknown") for n, path in measure.by.items()}
+        types = {n: self.given.library.along(start, path) or Type("unknown") for n, path in measure.by.items()}
         used: list[str] = []
         for lines in (self.selection.lines, self.selection.blocks):
             used.append(self.by_of(figure, lines.of, types, used) if lines.of else "")

@@ -14,7 +14,6 @@ from typing import Any
 from .batch import Rules
 from .errors import InvalidInput
 from .expression_python import as_text
-from .library import Library
 from .model import SCALES, Type
 from .money import EXACT, from_kept, rounded
 from .notation import Value
@@ -40,33 +39,27 @@ def report(session: Session, rules: Rules, statement: Statement, values: Mapping
     """
     with localcontext(EXACT):
         given = Given(session, rules, statement.takes, values)
-        return _Drawing(session, rules, statement, given).report()
+        return _Drawing(statement, given).report()
 
 
 @dataclass
 class _Drawing:
     """One statement being drawn up within one transaction."""
 
-    session: Session
-    rules: Rules
     statement: Statement
     given: Given
 
-    @property
-    def library(self) -> Library:
-        return self.rules.library
-
     @cached_property
     def selection(self) -> Selection:
-        return Selection(self.session, self.rules, self.statement, self.given)
+        return Selection(self.statement, self.given)
 
     @cached_property
     def formulas(self) -> Formulas:
-        return Formulas(self.library, self.statement, self.given)
+        return Formulas(self.statement, self.given)
 
     @cached_property
     def measures(self) -> Measures:
-        return Measures(self.session, self.rules, self.statement, self.given, self.selection, self.formulas)
+        return Measures(self.statement, self.given, self.selection, self.formulas)
 
     def report(self) -> Report:
         s = self.statement
