@@ -9,7 +9,7 @@ from decimal import Decimal
 from charter.engine import catalog
 from charter.engine.application import Charter, refusals
 from charter.engine.batch import Batch, Clock
-from charter.engine.execution import Actor, Request, Root
+from charter.engine.firings import Actor, Request, Root
 from charter.engine.notation import KeyText
 from charter.engine.store import Store
 

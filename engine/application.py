@@ -13,8 +13,8 @@ from sqlalchemy import MetaData, inspect, select
 from . import catalog
 from .batch import Batch, Clock, Rules
 from .errors import InvalidInput, Refused, UsageFault
-from .execution import Actor, Request, Root
 from .facts import digest
+from .firings import Actor, Request, Root
 from .library import Library, in_reference_order
 from .migration import Migration, plan
 from .notation import KeyText, convert

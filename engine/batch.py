@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import MetaData
 
 from .errors import CharterFault
-from .execution import Actor, Programs, Reason, Request, Root, Work
+from .execution import Programs, Work
 from .facts import Facts
+from .firings import Actor, Reason, Request, Root
 from .gathering import Gatherer
 from .isolation import Isolation
 from .journal import Journal

@@ -19,11 +19,11 @@ from . import definitions as d
 from .application import Charter
 from .batch import Batch, Clock
 from .errors import InvalidPack, Place, UsageFault, render
-from .execution import Actor
 from .expression_sql import sql_expression
 from .expression_types import check_as
 from .expressions import ExpressionError, Node, diagnose, parse, paths
 from .facts import Facts
+from .firings import Actor
 from .gathering import Gatherer
 from .heads import write_head
 from .library import Library

@@ -12,8 +12,8 @@ from .commands import Call, Progress, event_named, pairs_given, record_named, un
 from .commands_keys import Keys
 from .commands_records import Chosen, chosen_by_keys, chosen_where
 from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Tally, Verdict, referred
-from .errors import DONE, REFUSED, UsageFault
-from .execution import Request, Root, in_tree_order
+from .errors import DONE, REFUSED, InvalidInput, UsageFault
+from .firings import Request, Root, in_tree_order
 from .notation import Value
 from .output import Sheet, unescaped
 from .processes import run as run_chunks
@@ -78,10 +78,13 @@ def keys_read(call: Call, record: d.Record) -> Iterator[str]:
     """Keys from standard input, one a line: the first column of what `list` prints."""
     if sys.stdin.isatty():
         call.say(f"Reading keys of {record.name} from the keyboard, one a line; end with ctrl-d.")
-    for line in sys.stdin:
-        first, _, rest = line.rstrip("\r\n").partition("\t")
-        if first:
-            yield unescaped(first) if rest else first
+    try:
+        for line in sys.stdin:
+            first, _, rest = line.rstrip("\r\n").partition("\t")
+            if first:
+                yield unescaped(first) if rest else first
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"What came on standard input is not text: {error}.") from None
 
 
 def without_header(call: Call, session: Session, record: d.Record, keys: list[str]) -> list[str]:

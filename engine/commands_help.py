@@ -69,7 +69,8 @@ class _Examples:
     def record(self) -> d.Record:
         """A record that an example is about: one that files bring in, else the first."""
         mapping = self.mapping()
-        return (self.library.record(mapping[1]) if mapping else None) or self.records[0]
+        brought_in = self.library.record(mapping[1]) if mapping else None
+        return brought_in or next((r for r in self.records if self.event(r)), self.records[0])
 
     def event(self, record: d.Record, taking: bool = False) -> d.Transition | None:
         """An event that somebody may bring about; with `taking` one that must be given something."""

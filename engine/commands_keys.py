@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import definitions as d
-from .execution import Firing
 from .expression_sql import CodePointOrder
 from .facts import plain
+from .firings import Firing
 from .gathering import Gatherer, parts
 from .library import Library
 from .model import Type

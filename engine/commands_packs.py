@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import catalog
-from .application import Setup
+from .application import Charter, Setup
 from .commands import Call, counted, pack_folder
 from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
 from .source import did_you_mean
+from .store import Store
 from .trials import Verdict, run_tests
 
 # What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
@@ -44,7 +45,8 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     acting = (
         first_administrator(call, administrator) if is_new else acting_administrator(call, administrator, demonstration)
     )
-    setup = call.charter.init(pack, acting, demonstration, plan)
+    charter = planning(call) if plan else call.charter
+    setup = charter.init(pack, acting, demonstration, plan)
     sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)
     for step in steps_of(setup, in_detail=plan or not is_new):
         sheet.add(Step(step))
@@ -53,6 +55,11 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     if not plan:
         call.say_head()
     return DONE
+
+
+def planning(call: Call) -> Charter:
+    """Where a plan is made: a file that is not there is not made by asking what it would hold."""
+    return call.charter if call.store.exists else Charter(Store("sqlite://"), call.login, call.charter.clock)
 
 
 def checked_pack(call: Call) -> catalog.Pack:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from .commands_keys import Keys, Numbered, numbered
-from .execution import Firing, Reason, Root, Voucher, in_tree_order
+from .firings import Firing, Reason, Root, Voucher, in_tree_order
 from .library import Library
 from .model import Type
 from .money import ZERO, shown

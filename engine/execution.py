@@ -1,4 +1,4 @@
-"""Performs events over many records at once: gather, decide, and hand over what is to be written. One way for one or all.
+"""Performs events over many records at once: gather, decide, hand over what is to be written.
 
 A piece of work is a list of requests. Each request is a root firing; what it creates and fires belongs to it and is
 refused with it. Nothing is written here: `journal` writes what stands.
@@ -7,124 +7,26 @@ refused with it. Nothing is written here: `journal` writes what stands.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import DecimalException, localcontext
 from typing import Any
-
-from sqlalchemy import select
 
 from . import definitions as d
 from . import programs as p
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .expression_python import ArithmeticProblem
-from .gathering import Gatherer, among, parts
+from .firings import Actor, Firing, Reason, Request, Root, Voucher, standing_of
+from .gathering import Gatherer
+from .integrity import Integrity
 from .library import Library
 from .money import EXACT, ZERO
-from .queries import types_of
-from .store import decoder
-from .tables import LOG, columns_of
+from .permission import Permission
+from .tables import columns_of
 
 DEEPEST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Fire `event` on the record of that id, or create one where the id is None. `values` are typed, references ids.
-
-    `acknowledged` names warnings that the caller has seen and accepts.
-    """
-
-    record: str
-    event: str
-    id: int | None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    source: str | None = None
-    acknowledged: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One thing that stands against an event: the rule's own words, and where the rule stands."""
-
-    rule: str
-    message: str
-    place: Place
-    warning: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts. `grants` are (role, record/key or None); `unbound` may do everything (tests, setting up a store)."""
-
-    id: int | None
-    number: str
-    login: str
-    grants: frozenset[tuple[str, str | None]]
-    unbound: bool = False
-
-
-@dataclass(slots=True)
-class Root:
-    """A request under way and what came of it."""
-
-    request: Request
-    reasons: list[Reason] = field(default_factory=list)
-    deferred: bool = False
-    firing: Firing | None = None
-
-    @property
-    def stands(self) -> bool:
-        return not self.reasons and not self.deferred
-
-
-@dataclass(slots=True)
-class Voucher:
-    """A voucher to be written: entries are (account, account key, row, amount, dimension...); `reverses` an older one."""
-
-    posting: str
-    series: str
-    company: int
-    date: date
-    currency: str
-    entries: list[tuple[Any, ...]]
-    reverses: int | None = None
-
-
-@dataclass(slots=True)
-class Firing:
-    """One event on one record. `v` are its values as programs count them; `row` is the record afterwards, None if gone."""
-
-    root: Root
-    parent: Firing | None
-    program: p.Program
-    id: int
-    v: list[Any]
-    row: list[Any] | None = None
-    right: str = ""
-    vouchers: list[Voucher] = field(default_factory=list)
-    fired: list[Firing] = field(default_factory=list)
-    pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-
-    def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
-        """Note a refusal whose words are worked out later, when what they need has been read."""
-        self.pending.append((message, place, rule, more))
-
-    def refuse(self, said: str, place: Place, rule: str) -> None:
-        """Note a refusal whose words are known."""
-        self.pending.append((lambda _: said, place, rule, ""))
-
-    @property
-    def record(self) -> d.Record:
-        return self.program.record
-
-    @property
-    def from_state(self) -> str | None:
-        found: str | None = self.v[0][self.program.state_index]
-        return found
 
 
 @dataclass(slots=True)
@@ -177,9 +79,11 @@ class Work:
         self.library, self.session = programs.library, gatherer.session
         self.today, self.now, self.one_login = today, now, one_login
         self.setting = (today, now, actor.id)
+        self.permission = Permission(gatherer, actor, one_login, self.called)
+        self.integrity = Integrity(self)
 
     def perform(self, requests: Sequence[Request]) -> list[Root]:
-        """Work the requests through; the roots come back in order, each standing, refused, or deferred to a later piece."""
+        """Work the requests through; the roots come back in order, standing, refused, or deferred."""
         roots = [Root(r) for r in requests]
         self.perform_roots(roots)
         return roots
@@ -199,7 +103,7 @@ class Work:
         with localcontext(EXACT):
             for (record, event, creating), asked in groups.items():
                 self.fire(self.wanted(record), event, asked, creating, 0)
-            self.keep_referred()
+            self.integrity.keep_referred()
 
     def wanted(self, name: str) -> d.Record:
         record = self.library.record(name)
@@ -282,7 +186,7 @@ class Work:
     def chosen(
         self, record: d.Record, event: str, begun: Iterable[tuple[_Asked, list[Any], list[Any]]]
     ) -> list[tuple[p.Program, list[Firing]]]:
-        """Firings by the program of their transition; several transitions of one event are told apart by their `when`."""
+        """Firings by the program of their transition; transitions of one event are told apart by their `when`."""
         groups: dict[tuple[int, ...], tuple[list[Any], list[tuple[_Asked, list[Any]]]]] = {}
         for a, row, possible in begun:
             key = tuple(id(t) for _, t in possible)
@@ -312,7 +216,8 @@ class Work:
                     continue
                 if not a.root.stands:
                     continue
-                text = f"{self.called(record, row)}: no transition of `{event}` applies; each has conditions that do not hold."
+                said = f"no transition of `{event}` applies; each has conditions that do not hold."
+                text = f"{self.called(record, row)}: {said}"
                 self.refuse(a.root, event, text, possible[0][1].place)
         return chosen
 
@@ -370,7 +275,7 @@ class Work:
         firings = [f for f in firings if f.root.stands]
         for firing in firings:
             self.settle(program, firing)
-        self.refuse_same_keys(program, firings)
+        self.integrity.refuse_same_keys(program, firings)
         for effect in program.effects:
             standing = [f for f in firings if f.root.stands]
             self.bring_about(effect, standing, depth)
@@ -410,62 +315,17 @@ class Work:
             if firing.pending:
                 continue
             if firing.parent is None:
-                self.entitle(program, firing)
+                self.permission.entitle(program, firing)
             if not self.holds_all(program, firing):
                 self.refuse_requirements(program, firing)
             if firing.pending:
                 refused.append(firing)
         for rule in program.people:
-            refused += self.keep_apart(rule, [f for f in firings if not f.pending])
+            refused += self.permission.keep_apart(rule, [f for f in firings if not f.pending])
         if refused:
             self.compute(program, refused, late=True)
             for firing in refused:
                 self.say(firing)
-
-    def entitle(self, program: p.Program, firing: Firing) -> None:
-        actor = self.actor
-        if actor.unbound:
-            firing.right = "set up"
-            return
-        for e in program.entitlements:
-            right = self.right_of(e, firing)
-            if right:
-                firing.right = right
-                return
-        who = (
-            " or ".join(self.needed(e, firing) for e in program.entitlements)
-            or "nobody directly: another event fires it"
-        )
-        said = f"{actor.number} may not `{program.transition.event}` {self.called(program.record, firing.v[p.OWN])}; it is for {who}."
-        place = program.entitlements[0].place if program.entitlements else program.transition.place
-        firing.refuse(said, place, program.transition.event)
-
-    def right_of(self, e: p.Entitlement, firing: Firing) -> str:
-        """By what right the actor may, empty if not."""
-        grants = self.actor.grants
-        if e.roles is None and e.role is None:
-            return e.said if e.holder and e.holder(firing.v) == self.actor.id else ""
-        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
-            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
-            if (role, held_for) in grants:
-                return f"{role} of {held_for}" if held_for else str(role)
-            # A grant that names no record holds everywhere.
-            if (role, None) in grants:
-                return str(role)
-        return ""
-
-    def needed(self, e: p.Entitlement, firing: Firing) -> str:
-        if e.roles is None and e.role is None:
-            return e.said
-        said = []
-        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
-            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
-            said.append(f"{role} of {held_for}" if held_for else str(role))
-        return " or ".join(said) or e.said
-
-    def is_held_for(self, role: str | None) -> bool:
-        declared = self.library.manifest.roles.get(role or "")
-        return declared is not None and declared.of is not None
 
     def holds_all(self, program: p.Program, firing: Firing) -> bool:
         try:
@@ -495,54 +355,6 @@ class Work:
             firing.root.reasons.append(Reason(rule, f"{said} ({more})" if more else said, place))
         firing.pending.clear()
 
-    # --- people ---
-
-    def keep_apart(self, rule: p.Apart, firings: list[Firing]) -> list[Firing]:
-        if self.actor.unbound or not firings:
-            return []
-        earlier = self.earlier(rule, firings) if rule.events else {}
-        refused = []
-        for firing in firings:
-            same = [f for f, holder in zip(rule.fields, rule.holders, strict=True) if holder(firing.v) == self.actor.id]
-            same += [f"`{event}`" for event, number, login in earlier.get(firing.id, ())
-                     if number == self.actor.number or (login == self.actor.login and not self.one_login)]  # fmt: skip
-            if same:
-                event = firing.program.transition.event
-                said = f"{self.actor.number} may not `{event}` {self.called(firing.record, firing.v[p.OWN])}: the same person as {', '.join(same)}."
-                firing.refuse(said, rule.place, "people")
-                refused.append(firing)
-        return refused
-
-    def earlier(self, rule: p.Apart, firings: list[Firing]) -> dict[int, list[tuple[str, str, str]]]:
-        """Who fired the other events on these records, since the last time `since` was fired."""
-        log = self.gatherer.metadata.tables[LOG]
-        events = [*rule.events, *([rule.since] if rule.since else [])]
-        found: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
-        statement = select(log.c.record_id, log.c.event, log.c.actor, log.c.login).where(
-            log.c.record == firings[0].record.name, log.c.event.in_(events)
-        )
-        for part in parts([f.id for f in firings]):
-            for id_, event, actor, login in self.session.rows(
-                statement.where(log.c.record_id.in_(part)).order_by(log.c.id)
-            ):
-                if event == rule.since:
-                    found[id_].clear()
-                if event in rule.events:
-                    found[id_].append((event, actor, login))
-        self.add_present(rule, firings, found)
-        return found
-
-    def add_present(self, rule: p.Apart, firings: list[Firing], found: dict[int, list[tuple[str, str, str]]]) -> None:
-        """The same for what the work itself has fired on these records so far; the log does not hold it yet."""
-        record = firings[0].record.name
-        for first in {id(r): r.firing for f in firings if (r := f.root).firing}.values():
-            for firing in in_tree_order(first) if first else ():
-                event = firing.program.transition.event
-                if firing.record.name == record and event == rule.since:
-                    found[firing.id].clear()
-                if firing.record.name == record and event in rule.events:
-                    found[firing.id].append((event, self.actor.number, self.actor.login))
-
     # --- what comes of it ---
 
     def settle(self, program: p.Program, firing: Firing) -> None:
@@ -560,108 +372,6 @@ class Work:
             firing.root.firing = firing
         else:
             firing.parent.fired.append(firing)
-
-    def refuse_same_keys(self, program: p.Program, firings: list[Firing]) -> None:
-        """No two records are called the same: found here, so that it is a refusal and not a failure of the database."""
-        record = program.record
-        places = [i for i, (n, _) in enumerate(program.columns) if n in record.key]
-        if not places or not (program.transition.creates or set(places) & set(program.changed)):
-            return
-        state = next((i for i, (n, _) in enumerate(program.columns) if n == "state"), 0)
-        wanted: dict[tuple[Any, ...], Firing] = {}
-        for firing in firings:
-            if firing.row is None or firing.row[state] in record.key_except:
-                continue
-            key = tuple(firing.row[i] for i in places)
-            first = wanted.setdefault(key, firing)
-            if first is not firing:
-                self.yield_key(firing, first.root)
-        for id_, key, root in self.holders(record, places, state, wanted):
-            if wanted[key].id != id_:
-                self.yield_key(wanted[key], root)
-
-    def yield_key(self, firing: Firing, holder: Root | None) -> None:
-        """Refuse a key that a stored record or one of the same root has; wait where another root may yet be refused."""
-        if holder is None or holder is firing.root:
-            self.refuse_key(firing)
-        else:
-            firing.root.deferred = True
-
-    def holders(
-        self, record: d.Record, places: list[int], state: int, wanted: Mapping[tuple[Any, ...], Firing]
-    ) -> Iterator[tuple[int, tuple[Any, ...], Root | None]]:
-        """The records that have these keys, and the root that gave or may take it in this piece of work."""
-        joined = self.gatherer.joined(record.name)
-        names = [columns_of(self.library, record)[i][0] for i in places]
-        pending = self.gatherer.pending.rows[record.name]
-        for id_, (row, root) in pending.items():
-            if row is None or not root.stands or row[state] in record.key_except:
-                continue
-            if tuple(row[i] for i in places) in wanted:
-                yield id_, tuple(row[i] for i in places), root
-        paths = [(n,) for n in names]
-        types = types_of(self.library, record, paths)
-        decode = decoder(types)
-        for part in parts(wanted):
-            statement = joined.select([("id",), *paths])
-            for position, path in enumerate(paths):
-                statement = statement.where(among(joined.column(path)[0], types[position], {k[position] for k in part}))
-            if record.key_except:
-                statement = statement.where(joined.column(("state",))[0].not_in(record.key_except))
-            for row in self.session.rows(statement):
-                key = tuple(decode(row[1:]))
-                _, root = pending.get(row[0], (None, None))
-                # What the asking root has made of a stored record is among the pending ones above.
-                if key in wanted and root is not wanted[key].root:
-                    yield row[0], key, None if root is None or root.reasons else root
-
-    def keep_referred(self) -> None:
-        """What others refer to is not deleted: a refusal, not a failure of the database."""
-        pending = self.gatherer.pending
-        for name, rows in list(pending.rows.items()):
-            gone = {i: root for i, (row, root) in rows.items() if row is None and root.stands}
-            gone = {i: root for i, root in gone.items() if (name, i) not in pending.created}
-            record = self.library.record(name)
-            if not gone or record is None:
-                continue
-            for other, field, id_, target in self.references(name, list(gone)):
-                row, root = pending.rows[other.name].get(id_, (None, None))
-                if root is None or root.reasons or (root is gone[target] and row is not None and row[field] == target):
-                    called = self.called(record, pending.before[(name, target)])
-                    said = f"{called} is not deleted: {self.called_by_id(other, id_)} refers to it."
-                    self.refuse(gone[target], "reference", said, record.place)
-                elif root is not gone[target]:
-                    # Whether the other still refers to it is known when that is written.
-                    gone[target].deferred = True
-
-    def references(self, name: str, ids: list[int]) -> Iterator[tuple[d.Record, int, int, int]]:
-        """(record type, place of the field, id, the record it refers to) of all that refers to these records."""
-        ledger = [r for r in ("entry", "voucher") if self.library.manifest.ledger]
-        for other in [*self.library.records(), *(self.wanted(r) for r in ledger)]:
-            fields = [n for n, f in other.fields.items() if f.type.kind == "ref" and f.type.of == name]
-            if not fields:
-                continue
-            place = {n: i for i, (n, _) in enumerate(columns_of(self.library, other))}
-            joined = self.gatherer.joined(other.name)
-            for field in fields:
-                statement = joined.select([("id",), (field,)])
-                for part in parts(ids):
-                    for id_, target in self.session.rows(statement.where(joined.column((field,))[0].in_(part))):
-                        yield other, place[field], id_, target
-                for id_, (row, _) in self.gatherer.pending.rows.get(other.name, {}).items():
-                    if row is not None and row[place[field]] in ids:
-                        yield other, place[field], id_, row[place[field]]
-
-    def called_by_id(self, record: d.Record, id_: int) -> str:
-        if not record.key:
-            return f"{record.name} {id_}"
-        found = self.gatherer.rows(record, [id_]).get(id_)
-        return self.called(record, found) if found else f"{record.name} {id_}"
-
-    def refuse_key(self, firing: Firing) -> None:
-        assert firing.row is not None
-        said = f"There is already a {self.called(firing.record, firing.row)}."
-        self.refuse(firing.root, "key", said, firing.record.place)
 
     def bring_about(self, effect: p.Effect, firings: list[Firing], depth: int) -> None:
         if effect.when is not None:
@@ -697,9 +407,8 @@ class Work:
         company, on, currency = code.head(firing.v)
         total = sum((e[3] for e in entries), ZERO)
         if total != 0:
-            raise CharterFault(
-                f"The posting {code.posting} of {self.called(firing.record, firing.v[p.OWN])} does not balance: {total}."
-            )
+            called = self.called(firing.record, firing.v[p.OWN])
+            raise CharterFault(f"The posting {code.posting} of {called} does not balance: {total}.")
         firing.vouchers.append(Voucher(code.posting, code.series, company, on, currency, entries))
 
     def reverse(self, effect: p.Effect, firing: Firing) -> None:
@@ -708,15 +417,3 @@ class Work:
         for id_, series, company, was_on, currency, posting, entries in vouchers:
             mirrored = [(*e[:3], -e[3], *e[4:]) for e in entries]
             firing.vouchers.append(Voucher(posting, series, company, on or was_on, currency, mirrored, id_))
-
-
-def standing_of(firings: list[Firing]) -> list[Firing]:
-    """Those that nothing stands against so far; most often all of them."""
-    return [f for f in firings if not f.pending and not f.root.reasons and not f.root.deferred]
-
-
-def in_tree_order(firing: Firing) -> Iterator[Firing]:
-    """A firing and what it fired, each cause before what it caused."""
-    yield firing
-    for inner in firing.fired:
-        yield from in_tree_order(inner)

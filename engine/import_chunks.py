@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .batch import Batch, resolve
-from .execution import Request
 from .facts import Facts
+from .firings import Request
 from .gathering import Gatherer, typed_key
 from .import_matches import Matches
 from .import_results import Done, Known

@@ -11,8 +11,8 @@ from sqlalchemy import select, tuple_
 
 from . import definitions as d
 from .batch import pieces
-from .execution import Reason
 from .facts import plain, written
+from .firings import Reason
 from .gathering import Gatherer, among, parts
 from .import_shapes import Shape, Shapes, Wanted
 from .model import SCALES

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import UsageFault
-from .execution import Reason, Root
+from .firings import Reason, Root
 from .import_shapes import Identity
 from .mapping_columns import REFUSED_BECAUSE
 from .mapping_definitions import Form

@@ -11,7 +11,7 @@ from . import definitions as d
 from .batch import key_targets
 from .cells import constant
 from .errors import UsageFault
-from .execution import Reason, Request
+from .firings import Reason, Request
 from .library import Library, in_reference_order
 from .mapping_definitions import FieldMapping
 from .mapping_definitions import Mapping as FileMapping

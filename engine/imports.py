@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .batch import Batch, pieces
 from .errors import NOWHERE, Diagnostic, InvalidPack, Place
-from .execution import Reason, Request, Root
+from .firings import Reason, Request, Root
 from .import_chunks import Chunk
 from .import_results import Done, Imported, Known
 from .import_shapes import Shapes, Wanted

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from . import programs as p
-from .execution import Firing, Root, in_tree_order
+from .firings import Firing, Root, in_tree_order
 from .gathering import Gatherer
 from .queries import Path
 

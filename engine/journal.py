@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import select
 
 from . import definitions as d
-from .execution import Firing, Root, Voucher, Work, in_tree_order
+from .execution import Work
 from .facts import digest, without_tail, written
+from .firings import Firing, Root, Voucher, in_tree_order
 from .model import WHOLE
 from .money import to_kept
 from .store import encoder

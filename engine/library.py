@@ -178,8 +178,8 @@ class Library:
         head = {"company": Type("ref", of=ledger.company), "date": DATE, "currency": TEXT, "series": TEXT,
                 "number": TEXT, "posting": TEXT, "posted_at": TIME}  # fmt: skip
         line = {"voucher": Type("ref", of="voucher"), "account": account, "account_key": TEXT, "row": TEXT,
-                "line": WHOLE, "amount": MONEY, "debit": MONEY, "credit": MONEY, "company": head["company"], "date": DATE,
-                "currency": TEXT}  # fmt: skip
+                "line": WHOLE, "amount": MONEY, "debit": MONEY, "credit": MONEY, "company": head["company"],
+                "date": DATE, "currency": TEXT}  # fmt: skip
         dimensions = {n: f.type.or_none() for n, f in ledger.dimensions.items()}
         return {"voucher": _built_in("voucher", head), "entry": _built_in("entry", {**line, **dimensions})}
 

@@ -19,7 +19,7 @@ from . import programs as p
 from .application import Charter
 from .batch import Rules
 from .compiler import compile_transition
-from .execution import Actor, Firing, Reason, Request, Root, Work, in_tree_order
+from .execution import Work
 from .explanation_data import Change, Refusal
 from .explanation_keys import Keys, find_record
 from .explanation_lines import deeper, moment, shown_value, told
@@ -27,6 +27,7 @@ from .explanation_past import Past
 from .explanation_rules import at
 from .explanations import refusals_of
 from .facts import Facts
+from .firings import Actor, Firing, Reason, Request, Root, in_tree_order
 from .gathering import Gatherer
 from .journal import changes
 from .model import Type
@@ -274,17 +275,18 @@ class Asking:
             return tuple(Right(e.said, ()) for e in self.program.entitlements), ()
         rights, kept_from = [], {}
         for e in self.program.entitlements:
-            entitled = [a for a in self.next.actors if self.acting(a).right_of(e, self.firing)]
+            entitled = [a for a in self.next.actors if self.acting(a).permission.right_of(e, self.firing)]
             barred = {a.number: said for a in entitled if (said := self.barred(a))}
             kept_from.update(barred)
             actors = tuple(a.number for a in entitled if a.number not in barred)
-            rights.append(Right(self.work.needed(e, self.firing), actors))
+            rights.append(Right(self.work.permission.needed(e, self.firing), actors))
         return tuple(rights), tuple(kept_from.values())
 
     def may(self, actor: Actor) -> bool:
         if not self.is_known:
             return False
-        entitled = actor.unbound or any(self.acting(actor).right_of(e, self.firing) for e in self.program.entitlements)
+        permission = self.acting(actor).permission
+        entitled = actor.unbound or any(permission.right_of(e, self.firing) for e in self.program.entitlements)
         return entitled and not self.barred(actor)
 
     def acting(self, actor: Actor) -> Work:
@@ -295,7 +297,7 @@ class Asking:
         """Why an actor may not, because the people must be different; empty where nothing keeps it."""
         work = self.acting(actor)
         for rule in self.program.people:
-            work.keep_apart(rule, [self.firing])
+            work.permission.keep_apart(rule, [self.firing])
         said = " ".join(message(self.firing.v) for message, *_ in self.firing.pending if message)
         self.firing.pending.clear()
         return said

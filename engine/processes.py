@@ -8,10 +8,10 @@ from typing import Any
 from . import definitions as d
 from .batch import Batch, Rules, pieces
 from .errors import UsageFault
-from .execution import Request, Root
 from .expression_sql import in_order, sql_expression
 from .expressions import Node, parse
 from .facts import Facts
+from .firings import Request, Root
 from .gathering import Gatherer
 from .model import SCALES
 from .money import to_kept

@@ -104,9 +104,8 @@ class Store:
     def reading(self) -> Iterator[Session]:
         """What is read inside is of one moment; nobody who writes waits for it."""
         options = {READS: True} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
-        with self.engine.connect() as connection:
-            with connection.execution_options(**options).begin():
-                yield Session(self, connection)
+        with self.engine.connect() as connection, connection.execution_options(**options).begin():
+            yield Session(self, connection)
 
     def within(self, work: Callable[[Session], Result]) -> Result:
         """Run `work` in a transaction of its own; a lost race is run again as a whole, a bounded number of times."""

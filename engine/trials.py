@@ -18,10 +18,10 @@ from .application import Charter, actor_in, refusals, rules_of
 from .batch import Batch, Clock, Rules
 from .definitions import Element
 from .errors import CharterFault, Place
-from .execution import Actor, Request, Root
 from .expression_types import check
 from .expressions import parse
 from .facts import Facts, plain
+from .firings import Actor, Request, Root
 from .gathering import Gatherer
 from .money import from_kept, shown
 from .notation import convert

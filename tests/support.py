@@ -16,8 +16,8 @@ from uuid import uuid4
 from charter.engine import catalog
 from charter.engine.application import Charter, actor_in, rules_of
 from charter.engine.batch import Batch, Clock, Rules
-from charter.engine.execution import Actor, Request, Root
 from charter.engine.facts import Facts
+from charter.engine.firings import Actor, Request, Root
 from charter.engine.gathering import Gatherer
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from charter.engine.execution import Request
+from charter.engine.firings import Request
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.tables import COUNTER, FACT, HEAD, LOG, PACK

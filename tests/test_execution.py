@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from charter.engine.execution import Request
+from charter.engine.firings import Request
 from charter.engine.tables import COUNTER, REFUSAL
 from support import World, approved, grant, ordered, said, sent
 

@@ -16,12 +16,12 @@ from charter.engine.application import Charter
 from charter.engine.batch import Clock
 from charter.engine.definitions import Element
 from charter.engine.errors import UsageFault
-from charter.engine.execution import Request, Root
 from charter.engine.explanation_data import Decision, Event, Explanation, as_data
 from charter.engine.explanation_keys import find_record
 from charter.engine.explanation_lines import as_lines
 from charter.engine.explanation_rules import block
 from charter.engine.explanations import history, refusals_of, why
+from charter.engine.firings import Request, Root
 from charter.engine.next_steps import NextStep, WhyNot, next_step_lines, next_steps, why_not, why_not_lines
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of

@@ -14,7 +14,7 @@ from charter.engine import catalog
 from charter.engine.application import Charter
 from charter.engine.batch import Clock
 from charter.engine.errors import InvalidPack, UsageFault
-from charter.engine.execution import Request
+from charter.engine.firings import Request
 from charter.engine.import_results import Imported, refused_file
 from charter.engine.imports import import_files
 from charter.engine.mapping_definitions import build_mapping, default_mapping

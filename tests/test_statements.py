@@ -18,7 +18,7 @@ from charter.engine.application import Charter, rules_of
 from charter.engine.batch import Batch, Clock
 from charter.engine.definitions import Element
 from charter.engine.errors import InvalidInput, UsageFault
-from charter.engine.execution import Actor, Request
+from charter.engine.firings import Actor, Request
 from charter.engine.model import NUMBER
 from charter.engine.money import shown
 from charter.engine.notation import KeyText

@@ -1,0 +1,121 @@
+"""What is asked and what came of it: requests, roots, firings, vouchers to be written. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from . import definitions as d
+from . import programs as p
+from .errors import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Fire `event` on the record of that id, or create one where the id is None. `values` are typed, references ids.
+
+    `acknowledged` names warnings that the caller has seen and accepts.
+    """
+
+    record: str
+    event: str
+    id: int | None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    source: str | None = None
+    acknowledged: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that stands against an event: the rule's own words, and where the rule stands."""
+
+    rule: str
+    message: str
+    place: Place
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `grants` are (role, record/key or None); `unbound` may do everything (tests, setting up a store)."""
+
+    id: int | None
+    number: str
+    login: str
+    grants: frozenset[tuple[str, str | None]]
+    unbound: bool = False
+
+
+@dataclass(slots=True)
+class Root:
+    """A request under way and what came of it."""
+
+    request: Request
+    reasons: list[Reason] = field(default_factory=list)
+    deferred: bool = False
+    firing: Firing | None = None
+
+    @property
+    def stands(self) -> bool:
+        return not self.reasons and not self.deferred
+
+
+@dataclass(slots=True)
+class Voucher:
+    """A voucher to be written: entries are (account, account key, row, amount, dimension...)."""
+
+    posting: str
+    series: str
+    company: int
+    date: date
+    currency: str
+    entries: list[tuple[Any, ...]]
+    reverses: int | None = None
+
+
+@dataclass(slots=True)
+class Firing:
+    """One event on one record. `v` are its values as programs count them; `row` the record afterwards, None if gone."""
+
+    root: Root
+    parent: Firing | None
+    program: p.Program
+    id: int
+    v: list[Any]
+    row: list[Any] | None = None
+    right: str = ""
+    vouchers: list[Voucher] = field(default_factory=list)
+    fired: list[Firing] = field(default_factory=list)
+    pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+
+    def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
+        """Note a refusal whose words are worked out later, when what they need has been read."""
+        self.pending.append((message, place, rule, more))
+
+    def refuse(self, said: str, place: Place, rule: str) -> None:
+        """Note a refusal whose words are known."""
+        self.pending.append((lambda _: said, place, rule, ""))
+
+    @property
+    def record(self) -> d.Record:
+        return self.program.record
+
+    @property
+    def from_state(self) -> str | None:
+        found: str | None = self.v[0][self.program.state_index]
+        return found
+
+
+def standing_of(firings: list[Firing]) -> list[Firing]:
+    """Those that nothing stands against so far; most often all of them."""
+    return [f for f in firings if not f.pending and not f.root.reasons and not f.root.deferred]
+
+
+def in_tree_order(firing: Firing) -> Iterator[Firing]:
+    """A firing and what it fired, each cause before what it caused."""
+    yield firing
+    for inner in firing.fired:
+        yield from in_tree_order(inner)

@@ -1,0 +1,118 @@
+"""Who may fire an event, and who must be somebody else. Reads the log for those who fired others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from . import definitions as d
+from . import programs as p
+from .firings import Actor, Firing, in_tree_order
+from .gathering import Gatherer, parts
+from .tables import LOG
+
+
+class Permission:
+    """Asks for one actor. `called` says how people call a record; with `one_login` only actors are told apart."""
+
+    def __init__(
+        self, gatherer: Gatherer, actor: Actor, one_login: bool, called: Callable[[d.Record, Sequence[Any]], str]
+    ) -> None:
+        self.gatherer, self.actor, self.one_login, self.called = gatherer, actor, one_login, called
+        self.library, self.session = gatherer.library, gatherer.session
+
+    def entitle(self, program: p.Program, firing: Firing) -> None:
+        actor = self.actor
+        if actor.unbound:
+            firing.right = "set up"
+            return
+        for e in program.entitlements:
+            right = self.right_of(e, firing)
+            if right:
+                firing.right = right
+                return
+        who = (
+            " or ".join(self.needed(e, firing) for e in program.entitlements)
+            or "nobody directly: another event fires it"
+        )
+        asked = f"`{program.transition.event}` {self.called(program.record, firing.v[p.OWN])}"
+        said = f"{actor.number} may not {asked}; it is for {who}."
+        place = program.entitlements[0].place if program.entitlements else program.transition.place
+        firing.refuse(said, place, program.transition.event)
+
+    def right_of(self, e: p.Entitlement, firing: Firing) -> str:
+        """By what right the actor may, empty if not."""
+        grants = self.actor.grants
+        if e.roles is None and e.role is None:
+            return e.said if e.holder and e.holder(firing.v) == self.actor.id else ""
+        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
+            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
+            if (role, held_for) in grants:
+                return f"{role} of {held_for}" if held_for else str(role)
+            # A grant that names no record holds everywhere.
+            if (role, None) in grants:
+                return str(role)
+        return ""
+
+    def needed(self, e: p.Entitlement, firing: Firing) -> str:
+        if e.roles is None and e.role is None:
+            return e.said
+        said = []
+        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
+            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
+            said.append(f"{role} of {held_for}" if held_for else str(role))
+        return " or ".join(said) or e.said
+
+    def is_held_for(self, role: str | None) -> bool:
+        declared = self.library.manifest.roles.get(role or "")
+        return declared is not None and declared.of is not None
+
+    def keep_apart(self, rule: p.Apart, firings: list[Firing]) -> list[Firing]:
+        if self.actor.unbound or not firings:
+            return []
+        earlier = self.earlier(rule, firings) if rule.events else {}
+        refused = []
+        for firing in firings:
+            same = [f for f, holder in zip(rule.fields, rule.holders, strict=True) if holder(firing.v) == self.actor.id]
+            same += [f"`{event}`" for event, number, login in earlier.get(firing.id, ())
+                     if number == self.actor.number or (login == self.actor.login and not self.one_login)]  # fmt: skip
+            if same:
+                event = firing.program.transition.event
+                asked = f"`{event}` {self.called(firing.record, firing.v[p.OWN])}"
+                said = f"{self.actor.number} may not {asked}: the same person as {', '.join(same)}."
+                firing.refuse(said, rule.place, "people")
+                refused.append(firing)
+        return refused
+
+    def earlier(self, rule: p.Apart, firings: list[Firing]) -> dict[int, list[tuple[str, str, str]]]:
+        """Who fired the other events on these records, since the last time `since` was fired."""
+        log = self.gatherer.metadata.tables[LOG]
+        events = [*rule.events, *([rule.since] if rule.since else [])]
+        found: dict[int, list[tuple[str, str, str]]] = defaultdict(list)
+        statement = select(log.c.record_id, log.c.event, log.c.actor, log.c.login).where(
+            log.c.record == firings[0].record.name, log.c.event.in_(events)
+        )
+        for part in parts([f.id for f in firings]):
+            for id_, event, actor, login in self.session.rows(
+                statement.where(log.c.record_id.in_(part)).order_by(log.c.id)
+            ):
+                if event == rule.since:
+                    found[id_].clear()
+                if event in rule.events:
+                    found[id_].append((event, actor, login))
+        self.add_present(rule, firings, found)
+        return found
+
+    def add_present(self, rule: p.Apart, firings: list[Firing], found: dict[int, list[tuple[str, str, str]]]) -> None:
+        """The same for what the work itself has fired on these records so far; the log does not hold it yet."""
+        record = firings[0].record.name
+        for first in {id(r): r.firing for f in firings if (r := f.root).firing}.values():
+            for firing in in_tree_order(first) if first else ():
+                event = firing.program.transition.event
+                if firing.record.name == record and event == rule.since:
+                    found[firing.id].clear()
+                if firing.record.name == record and event in rule.events:
+                    found[firing.id].append((event, self.actor.number, self.actor.login))
