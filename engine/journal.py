@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -16,13 +17,23 @@ from sqlalchemy import select
 from . import definitions as d
 from .execution import Work
 from .facts import digest, without_tail, written
-from .firings import Firing, Root, Voucher, in_tree_order
+from .firings import Firing, Reason, Root, Voucher, in_tree_order
 from .model import WHOLE
 from .money import to_kept
 from .store import encoder
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
 
 FIRST_HASH = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is to be written of one record type, as it is kept; `changed` are names with the new values and the id."""
+
+    record: str
+    gone: list[int]
+    changed: list[tuple[list[str], list[list[Any]]]]
+    new: list[list[Any]]
 
 
 class Journal:
@@ -35,8 +46,10 @@ class Journal:
 
     def write(self, roots: Sequence[Root]) -> None:
         """Write all that stands, and the reasons of what does not."""
+        records = self.kept_records()
         standing = [(r, r.firing) for r in roots if r.stands and r.firing is not None]
-        self.write_records()
+        for record in records:
+            self.write_rows(record)
         by_stream: dict[str, list[tuple[Root, Firing]]] = defaultdict(list)
         for root, firing in standing:
             by_stream[firing.program.stream(firing.v)].append((root, firing))
@@ -47,39 +60,60 @@ class Journal:
 
     # --- records ---
 
-    def write_records(self) -> None:
+    def kept_records(self) -> list[Rows]:
+        """The rows to write; a value that cannot be kept refuses what it belongs to instead of failing all the rest."""
         pending = self.work.gatherer.pending
-        for name, rows in pending.rows.items():
-            record = self.library.record(name)
-            if record is None:
-                continue
-            standing = {i: row for i, (row, root) in rows.items() if root.stands}
-            self.write_rows(record, standing)
+        types = [(r, rows) for name, rows in pending.rows.items() if (r := self.library.record(name))]
+        try:
+            return [self.kept_rows(record, rows) for record, rows in types]
+        except ValueError:
+            for record, rows in types:
+                self.refuse_unkept(record, rows)
+            return [self.kept_rows(record, rows) for record, rows in types]
 
-    def write_rows(self, record: d.Record, rows: dict[int, list[Any] | None]) -> None:
+    def refuse_unkept(self, record: d.Record, rows: Mapping[int, tuple[list[Any] | None, Root]]) -> None:
+        encode = encoder([t for _, t in columns_of(self.library, record)])
+        for row, root in rows.values():
+            if row is None or not root.stands:
+                continue
+            try:
+                encode(row)
+            except ValueError as problem:
+                said = f"{self.work.called(record, row)}: {problem}."
+                root.reasons.append(Reason("kept", said, record.place))
+
+    def kept_rows(self, record: d.Record, rows: Mapping[int, tuple[list[Any] | None, Root]]) -> Rows:
         pending = self.work.gatherer.pending
         columns = columns_of(self.library, record)
         encode = encoder([t for _, t in columns])
-        table = self.metadata.tables[record.name]
-        new, changed, gone = [], defaultdict(list), []
-        for id_, row in rows.items():
+        kept = Rows(record.name, [], [], [])
+        changed = defaultdict(list)
+        for id_, (row, root) in rows.items():
+            if not root.stands:
+                continue
             created = (record.name, id_) in pending.created
             if row is None:
                 if not created:
-                    gone.append(id_)
+                    kept.gone.append(id_)
             elif created:
-                new.append(encode(row))
+                kept.new.append(encode(row))
             else:
                 before = pending.before[(record.name, id_)]
                 places = tuple(i for i in range(len(row)) if row[i] is not before[i] and row[i] != before[i])
                 if places:
                     changed[places].append([*(row[i] for i in places), id_])
-        # What frees a key comes before what takes it.
-        self.session.delete(table, gone)
         for places, updates in changed.items():
             encode_some = encoder([*(columns[i][1] for i in places), WHOLE])
-            self.session.update(table, [columns[i][0] for i in places], [encode_some(u) for u in updates])
-        self.session.insert(table, new)
+            kept.changed.append(([columns[i][0] for i in places], [encode_some(u) for u in updates]))
+        return kept
+
+    def write_rows(self, rows: Rows) -> None:
+        """What frees a key comes before what takes it."""
+        table = self.metadata.tables[rows.record]
+        self.session.delete(table, rows.gone)
+        for names, updates in rows.changed:
+            self.session.update(table, names, updates)
+        self.session.insert(table, rows.new)
 
     # --- the log and the ledger ---
 
