@@ -135,6 +135,9 @@ def ended_by_fault(error: BaseException) -> int:
         if said := said_of(error):
             click.echo(str(said), err=True)
             return said.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        click.echo(f"{error.filename}: {error.strerror or error}", err=True)
+        return USAGE
     reason = " ".join(str(error).split()) or "no reason given"
     click.echo(f"fault: {type(error).__name__}: {reason}", err=True)
     click.echo("This is a fault of the program. `charter --debug …` shows where it arose.", err=True)
@@ -223,7 +226,7 @@ PLAN = click.option("--plan", is_flag=True, help="Show what would happen, with a
 WHERE = click.option("--where", metavar="EXPR", help="A condition over the fields of the records.")
 
 
-# --- the store and its pack ------------------------------------------------------------------------------------------
+# --- the store -------------------------------------------------------------------------------------------------------
 
 
 @charter.command(cls=PackCommand)
@@ -239,26 +242,6 @@ def init(ctx: click.Context, administrator: str | None, demonstration: bool, pla
     from .engine.commands_packs import set_up
 
     return set_up(called(ctx), administrator, demonstration, plan)
-
-
-@charter.command(cls=PackCommand)
-@click.argument("folder", required=False, metavar="[DIR]")
-@click.pass_context
-def check(ctx: click.Context, folder: str | None) -> int:
-    """Find what is wrong with a pack: every problem, with its line. It needs no store."""
-    from .engine.commands_packs import check_pack
-
-    return check_pack(called(ctx), folder)
-
-
-@charter.command(cls=PackCommand)
-@click.argument("name", required=False, metavar="[NAME]")
-@click.pass_context
-def test(ctx: click.Context, name: str | None) -> int:
-    """Run the rule tests of a pack, or those with NAME in their names. It needs no store."""
-    from .engine.commands_packs import test_pack
-
-    return test_pack(called(ctx), name)
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -404,6 +387,29 @@ def verify(ctx: click.Context, reperform: bool, head: str | None) -> int:
     from .engine.commands_audit import print_verification
 
     return print_verification(called(ctx), head, reperform)
+
+
+# --- packs -----------------------------------------------------------------------------------------------------------
+
+
+@charter.command(cls=PackCommand)
+@click.argument("folder", required=False, metavar="[DIR]")
+@click.pass_context
+def check(ctx: click.Context, folder: str | None) -> int:
+    """Find what is wrong with a pack: every problem, with its line. It needs no store."""
+    from .engine.commands_packs import check_pack
+
+    return check_pack(called(ctx), folder)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("name", required=False, metavar="[NAME]")
+@click.pass_context
+def test(ctx: click.Context, name: str | None) -> int:
+    """Run the rule tests of a pack, or those with NAME in their names. It needs no store."""
+    from .engine.commands_packs import test_pack
+
+    return test_pack(called(ctx), name)
 
 
 if __name__ == "__main__":

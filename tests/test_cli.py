@@ -1,0 +1,484 @@
+"""The commands from end to end: a month of a small company, on both databases, as somebody would type it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli_support import PORTFOLIO, Desk, copied, import_hours, set_up
+from sqlalchemy import create_engine, make_url, text
+
+MARCH = ("company=NORTH", "from=2026-03-01", "until=2026-03-31")
+BALANCE = [
+    ["Account", "Name", "Opening", "Debit", "Credit", "Closing"],
+    ["1550", "Work in progress at cost", "0.00", "19882.54", "0.00", "19882.54"],
+    ["5000", "Cost of project work", "0.00", "38354.86", "0.00", "38354.86"],
+    ["6900", "Payroll allocated to projects", "0.00", "0.00", "58237.40", "-58237.40"],
+    ["Total", "", "0.00", "58237.40", "58237.40", "0.00"],
+]
+LINE = "W1/2026-03-02/1"
+
+
+def month(desk: Desk) -> None:
+    """From the files to the ledger."""
+    set_up(desk)
+    assert import_hours(desk).exit_code == 4
+    desk.must("--as", "tim", "fire", "timesheet", "submit", "-", "--where", "state == 'draft'")
+    desk.must("--as", "ann", "fire", "hour_line", "approve", LINE, "--set", "billable_hours=6")
+    for manager in ("ann", "bob"):
+        desk.run("--as", manager, "fire", "hour_line", "approve", "-", "--where", "state == 'submitted'")
+    for approver in ("ann", "bob", "dan"):
+        desk.run("--as", approver, "fire", "timesheet", "approve", "-", "--where", "state == 'in_review'")
+    desk.must("--as", "pat", "run", "post_hours", "until=2026-03-31")
+
+
+def table(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with everything but the hours."""
+    desk = set_up(Desk(tmp_path_factory.mktemp("ready")))
+    return desk.folder / desk.db
+
+
+@pytest.fixture(scope="module")
+def entered(ready: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with hours that are submitted."""
+    desk = copied(ready, tmp_path_factory.mktemp("entered"))
+    import_hours(desk)
+    desk.must("--as", "tim", "fire", "timesheet", "submit", "-", "--where", "state == 'draft'")
+    return desk.folder / desk.db
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a month that is posted."""
+    desk = Desk(tmp_path_factory.mktemp("closed"))
+    month(desk)
+    return desk.folder / desk.db
+
+
+@pytest.fixture
+def setting(ready: Path, tmp_path: Path) -> Desk:
+    return copied(ready, tmp_path)
+
+
+@pytest.fixture
+def desk(entered: Path, tmp_path: Path) -> Desk:
+    return copied(entered, tmp_path)
+
+
+@pytest.fixture
+def books(closed: Path, tmp_path: Path) -> Desk:
+    return copied(closed, tmp_path)
+
+
+@pytest.fixture
+def database(postgresql_url: str) -> Iterator[str]:
+    """An empty database of the server."""
+    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text("CREATE DATABASE command_line"))
+    yield make_url(postgresql_url).set(database="command_line").render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
+    server.dispose()
+
+
+# --- the whole path --------------------------------------------------------------------------------------------------
+
+
+def shows_its_books(desk: Desk) -> None:
+    assert table(desk.must("-o", "csv", "report", "trial_balance", *MARCH)) == BALANCE
+    assert "468.75" in desk.must("why", "H-000001/1")
+    found = desk.data("verify", "--reperform")
+    assert (found["sound"], found["problems"]) == (True, [])
+
+
+def test_a_month_goes_from_its_files_to_the_ledger(books: Desk) -> None:
+    shows_its_books(books)
+
+
+def test_a_month_goes_the_same_way_on_postgresql(database: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, database.replace("postgresql+psycopg://", "postgresql://"))
+    month(desk)
+    shows_its_books(desk)
+    login = make_url(database).username
+    assert desk.data("history", "transaction", "1")["items"][0]["login"] == login
+
+
+def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> None:
+    before = books.head()
+    result = books.run("--as", "pat", "run", "post_hours", "until=2026-03-31")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "there is nothing to do" in result.stderr
+    assert books.head() == before
+
+
+# --- init ------------------------------------------------------------------------------------------------------------
+
+
+def test_init_says_what_it_made_and_prints_the_head(tmp_path: Path) -> None:
+    result = Desk(tmp_path).run("init", "--administrator", "ann")
+    assert result.exit_code == 0
+    assert "new account: 3" in result.stdout
+    assert "ann is its administrator" in result.stderr
+    assert "head main=" in result.stderr
+
+
+def test_a_planned_init_makes_no_store(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert "new table charter_log" in desk.must("init", "--plan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_init_changes_nothing(setting: Desk) -> None:
+    before = setting.head()
+    assert "was up to date" in setting.run("init").stderr
+    assert setting.head() == before
+
+
+@pytest.mark.parametrize("said", [["--administrator", "eve"], ["--demonstration"]])
+def test_a_store_is_given_its_first_administrator_once(setting: Desk, said: list[str]) -> None:
+    assert setting.run("init", *said).exit_code == 2
+
+
+def test_another_pack_is_put_in_force_by_an_administrator(setting: Desk) -> None:
+    pack = PORTFOLIO.parent / "northwind"
+    before = setting.head()
+    refused = setting.run("--pack", pack, "--as", "ann", "init")
+    assert refused.exit_code == 4
+    assert "administrator" in refused.stderr
+    assert setting.head() == before
+    assert "new column" in setting.must("--pack", pack, "init")
+
+
+def test_a_pack_named_beside_the_one_in_force_is_worth_a_note(setting: Desk) -> None:
+    result = setting.run("--pack", PORTFOLIO.parent / "northwind", "list", "project")
+    assert result.exit_code == 0
+    assert "the store works by the rules put into it" in result.stderr
+    assert setting.run("--pack", "base", "list", "project").stderr == "6 records of project.\n"
+
+
+# --- import ----------------------------------------------------------------------------------------------------------
+
+
+def test_an_import_with_a_wrong_row_writes_nothing_and_says_every_wrong_row(setting: Desk) -> None:
+    before = setting.head()
+    result = setting.run("--as", "tim", "import", "hour_line", PORTFOLIO / "timesheets.csv", "--mapping", "timesheets")
+    assert result.exit_code == 4
+    rows = [line.split("\t") for line in result.stdout.splitlines()[1:]]
+    assert [row[1] for row in rows] == ["25", "62", "98", "131"]
+    assert all(row[4] for row in rows), "each names its rule"
+    assert "Nothing was written" in result.stderr
+    assert setting.head() == before
+
+
+def test_refused_rows_are_set_aside_mended_and_imported(setting: Desk) -> None:
+    assert "4 refused rows are in timesheets.refused.csv" in import_hours(setting).stderr
+    aside = setting.folder / "timesheets.refused.csv"
+    mended = aside.read_text("utf-8").replace("P-999", "P-200").replace("31/02/2026", "13/03/2026")
+    aside.write_text(mended.replace(",-3,", ",3,").replace("W9,", "W6,").replace(",1,24/03", ",77,24/03"), "utf-8")
+    imported = ("import", "hour_line", "timesheets.refused.csv", "--mapping", "timesheets")
+    assert setting.data("--as", "tim", *imported)["created"]["hour_line"] == 4
+    assert setting.data("--as", "tim", *imported)["skipped"] == 4
+
+
+def test_rows_that_are_being_mended_are_not_overwritten(setting: Desk) -> None:
+    import_hours(setting)
+    (setting.folder / "timesheets.refused.csv").write_text("half mended", "utf-8")
+    assert "timesheets.refused.2.csv" in import_hours(setting).stderr
+    assert (setting.folder / "timesheets.refused.csv").read_text("utf-8") == "half mended"
+
+
+def test_a_planned_import_writes_nothing_not_even_the_refused_rows(setting: Desk) -> None:
+    before = setting.head()
+    mapped = ("--mapping", "timesheets", "--skip-refused", "--plan")
+    result = setting.run("--as", "tim", "import", "hour_line", PORTFOLIO / "timesheets.csv", *mapped)
+    assert "154 would be created" in result.stderr
+    assert setting.head() == before
+    assert sorted(path.name for path in setting.folder.iterdir()) == ["charter.db"]
+
+
+def test_several_files_are_imported_one_by_one(setting: Desk) -> None:
+    for number in ("A", "B"):
+        (setting.folder / f"{number}.csv").write_text(f"number,name\nC-{number},Customer {number}\n", "utf-8")
+    assert setting.data("--as", "pat", "import", "customer", "A.csv", "B.csv")["created"] == {"customer": 2}
+
+
+def test_a_template_is_an_empty_file_that_can_be_filled_in(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    assert desk.must("import", "customer", "--template") == "number,name\n"
+    mapped = desk.must("import", "hour_line", "--mapping", "timesheets", "--template")
+    assert mapped.startswith("worker,week_start,number,date,")
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- list and show ---------------------------------------------------------------------------------------------------
+
+
+def test_list_shows_references_by_key_and_money_with_its_cents(desk: Desk) -> None:
+    rows = table(desk.must("-o", "csv", "list", "hour_line", "--where", "worker.number == 'W1'", "--limit", "2"))
+    assert rows[0][:4] == ["key", "state", "worker", "work_date"]
+    assert rows[1][:5] == [LINE, "submitted", "W1", "2026-03-02", "P-100"]
+    assert "375.00" in rows[2]
+
+
+def test_a_limit_says_how_many_there_are(desk: Desk) -> None:
+    assert "2 of 154 records" in desk.run("list", "hour_line", "--limit", "2").stderr
+    assert desk.run("list", "project", "--limit", "6").stderr == "6 records of project.\n"
+
+
+def test_a_condition_may_ask_who_asks(desk: Desk) -> None:
+    mine = desk.data("--as", "wim", "list", "timesheet", "--where", "worker.actor == actor")["records"]
+    assert {r["fields"]["worker"] for r in mine} == {"W1"}
+
+
+def test_the_ledger_can_be_listed(books: Desk) -> None:
+    entry = books.data("list", "entry", "--limit", "1")["records"][0]["fields"]
+    assert (entry["account"], entry["amount"], entry["debit"], entry["credit"]) == ("5000", "468.75", "468.75", "0")
+    assert books.data("list", "voucher", "--limit", "1")["records"][0]["fields"]["number"] == "H-000001"
+
+
+def test_show_says_what_may_be_done_next_and_by_whom(desk: Desk) -> None:
+    shown = desk.data("show", "timesheet", "W1/2026-03-02")
+    assert shown["fields"]["state"] == "in_review"
+    assert shown["children"]["lines"] == 6
+    steps = {step["event"]: step for step in shown["next"]}
+    assert {right["said"]: right["actors"] for right in steps["recall"]["who"]}["timekeeper"] == ["tim"]
+    assert "Possible now" in desk.must("-o", "table", "show", "timesheet", "W1/2026-03-02")
+
+
+# --- fire ------------------------------------------------------------------------------------------------------------
+
+
+def test_each_record_gets_its_verdict_and_the_good_ones_go_on(desk: Desk) -> None:
+    desk.must("--as", "ann", "fire", "hour_line", "approve", LINE)
+    result = desk.run("--as", "ann", "fire", "hour_line", "approve", LINE, "W1/2026-03-02/2")
+    assert result.exit_code == 4
+    first, second = [line.split("\t") for line in result.stdout.splitlines()[1:]]
+    assert (first[:3], second[:3]) == ([LINE, "approve", "refused"], ["W1/2026-03-02/2", "approve", "done"])
+    assert 'cannot `approve` from "approved"' in first[5]
+    assert ".yaml:" in first[5]
+    assert "approve: 1 done, 1 refused" in result.stderr
+
+
+def test_a_refusal_says_all_its_reasons(setting: Desk) -> None:
+    sets = ["--set", "number=9", "--set", "worker=W9", "--set", "week_start=2026-03-02", "--set", "project=P-9"]
+    reasons = setting.data("--as", "tim", "fire", "timesheet", "create", *sets[2:], code=4)["verdicts"][0]["reasons"]
+    assert [r["says"] for r in reasons] == [
+        "There is no worker `W9`, given as worker.", "There is no project `P-9`, given as project.",
+    ]  # fmt: skip
+
+
+def test_an_event_that_creates_takes_no_record(setting: Desk) -> None:
+    sets = ("--set", "number=C-9", "--set", "name=New")
+    assert setting.data("--as", "pat", "fire", "customer", "create", *sets)["verdicts"][0]["key"] == "C-9"
+    assert setting.run("--as", "pat", "fire", "customer", "create", "C-10", *sets).exit_code == 2
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole lines", "keys alone"])
+def test_what_list_prints_can_be_fired_on(desk: Desk, cut: bool) -> None:
+    listed = desk.must("list", "timesheet", "--where", "worker.number == 'W1'")
+    typed = "\n".join(line.split("\t")[0] for line in listed.splitlines()) if cut else listed
+    fired = desk.data("--as", "tim", "fire", "timesheet", "recall", "-", typed=typed + "\n")
+    assert (fired["done"], fired["refused"]) == (5, 0)
+
+
+def test_a_list_can_be_piped_into_a_command_that_writes(desk: Desk) -> None:
+    listing = desk.process("list", "timesheet", "--where", "state == 'in_review'")
+    firing = desk.process("--as", "tim", "fire", "timesheet", "recall", "-", stdin=listing.stdout)
+    said = firing.communicate(timeout=60)[1]
+    assert (firing.returncode, listing.wait()) == (0, 0), said
+    assert "recall: 30 done" in said
+
+
+def test_a_condition_narrows_down_what_was_named(desk: Desk) -> None:
+    keys = [LINE, "W1/2026-03-02/2"]
+    narrowed = ("--where", "project.number == 'P-100'")
+    assert desk.data("--as", "ann", "fire", "hour_line", "approve", *keys, *narrowed)["done"] == 1
+    nothing = desk.run("--as", "ann", "fire", "hour_line", "approve", "-", "--where", "hours > 100")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "nothing was done" in nothing.stderr
+
+
+def test_a_plan_shows_the_vouchers_and_writes_nothing(books: Desk) -> None:
+    before = books.head()
+    arguments = ("--as", "pat", "fire", "transaction", "reverse", "1", "--set", "reason=mistaken", "--plan")
+    voucher = books.data(*arguments)["verdicts"][0]["would"]["vouchers"][0]
+    assert [(e["account"], e["debit"], e["credit"]) for e in voucher["entries"]] == [
+        ("5000", "0", "468.75"), ("6900", "468.75", "0"),
+    ]  # fmt: skip
+    assert "5000 Cost of project work (cost), project P-100" in books.must("-o", "table", *arguments)
+    entries = [row for row in table(books.must("-o", "csv", *arguments)) if row[3] == "entry"]
+    assert [row[7:] for row in entries] == [["", "468.75"], ["468.75", ""]]
+    assert books.head() == before
+
+
+def test_a_plan_shows_what_would_be_created(desk: Desk) -> None:
+    before = desk.head()
+    arguments = ("--as", "ann", "fire", "hour_line", "approve", LINE, "--set", "billable_hours=6", "--plan")
+    planned = desk.data(*arguments)
+    assert planned["created"] == {"transaction": 3}
+    created = planned["verdicts"][0]["would"]["fires"]
+    assert [(c["sets"]["type"][1], c["sets"]["amount"][1]) for c in created] == [
+        ("cost", "468.75"), ("unbilled_sales", "720"), ("unbilled_sales", "180"),
+    ]  # fmt: skip
+    assert "amount 468.75" in desk.must("-o", "table", *arguments)
+    assert desk.head() == before
+
+
+# --- run and report --------------------------------------------------------------------------------------------------
+
+
+def test_a_planned_run_shows_every_record_and_the_sum(books: Desk) -> None:
+    before = books.head()
+    books.must("--as", "pat", "fire", "transaction", "reverse", "1", "--set", "reason=x", "--plan")
+    result = books.run("--as", "pat", "run", "post_hours", "until=2026-03-31", "--plan")
+    assert (result.exit_code, books.head()) == (0, before)
+
+
+def test_a_report_has_exact_amounts_in_every_form(books: Desk) -> None:
+    report = ("report", "trial_balance", *MARCH)
+    assert books.data(*report)["blocks"][0]["totals"]["values"]["debit"] == "58237.4"
+    assert "58237.40" in books.must(*report)
+    assert "Trial balance: company NORTH" in books.must("-o", "table", *report)
+
+
+def test_a_report_of_nothing_says_so(setting: Desk) -> None:
+    assert "nothing to show" in setting.run("report", "trial_balance", *MARCH).stderr
+
+
+# --- what came of it -------------------------------------------------------------------------------------------------
+
+
+def test_why_goes_back_to_the_row_of_the_file(books: Desk) -> None:
+    printed = books.must("why", "H-000001/1")
+    assert "rules/accounting/hour_cost.yaml:" in printed
+    assert "timesheets.csv:2" in printed
+    assert books.data("why", "H-000001/1")["version"] == 1
+
+
+def test_why_not_says_what_stands_against_an_event_and_does_nothing(desk: Desk) -> None:
+    before = desk.head()
+    assert "it is for project_manager of project/P-100" in desk.must(
+        "--as", "bob", "why-not", "hour_line", LINE, "approve"
+    )
+    answer = desk.data("--as", "ann", "why-not", "hour_line", LINE, "approve", "--set", "billable_hours=-1")
+    assert not answer["possible"]
+    assert "cannot be negative" in answer["reasons"][0]["says"]
+    assert desk.head() == before
+
+
+def test_history_tells_every_event_in_every_form(desk: Desk) -> None:
+    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["items"]] == ["create", "submit"]
+    rows = table(desk.must("-o", "csv", "history", "timesheet", "W1/2026-03-02"))
+    assert [row[1] for row in rows] == ["event", "create", "submit"]
+    assert "submit of timesheet" in desk.must("-o", "table", "history", "timesheet", "W1/2026-03-02")
+
+
+def test_verify_takes_the_head_that_was_printed(books: Desk) -> None:
+    head = books.must("verify").removeprefix("head ").strip()
+    books.must("--as", "pat", "fire", "transaction", "reverse", "1", "--set", "reason=mistaken")
+    assert books.run("verify", "--head", head).exit_code == 0
+    other = head[:-1] + ("0" if head[-1] != "0" else "1")
+    assert books.run("verify", "--head", other).exit_code == 6
+    assert books.run("verify", "--head", "abc").exit_code == 3
+
+
+def test_verify_finds_what_was_changed_behind_its_back(books: Desk) -> None:
+    engine = create_engine(f"sqlite:///{books.folder / books.db}")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE hour_line SET hours = hours + 1 WHERE id = 1"))
+    engine.dispose()
+    result = books.run("verify")
+    assert result.exit_code == 6
+    assert "hour_line 1: hours" in result.stdout
+    assert "BROKEN: 1 problem" in result.stderr
+
+
+# --- check and test --------------------------------------------------------------------------------------------------
+
+
+def test_a_sound_pack_says_how_much_was_looked_at(tmp_path: Path) -> None:
+    printed = Desk(tmp_path).must("check")
+    assert printed.startswith("base: ")
+    assert printed.endswith(" rules, no problems\n")
+
+
+def broken_pack(folder: Path) -> Path:
+    pack = folder / "ours"
+    pack.mkdir()
+    (pack / "pack.yaml").write_text(
+        "pack: ours\ndoc: Ours.\nversion: 1.0.0\nauthor: us\nextends: base\nfrom: 2026-01-01\n", "utf-8"
+    )
+    (pack / "rules.yaml").write_text(
+        "measure: late_hours\ndoc: Hours.\nof: hour_line\nsum: huors\nwhere: \"stat == 'x'\"\nby: [worker]\n", "utf-8"
+    )
+    return pack
+
+
+def test_every_problem_of_a_pack_has_its_line_and_a_caret(tmp_path: Path) -> None:
+    result = Desk(tmp_path).run("check", broken_pack(tmp_path))
+    assert result.exit_code == 3
+    assert "ours/rules.yaml:4:6" in result.stdout
+    assert "^^^^^ did you mean `hours`?" in result.stdout
+    assert "ours/rules.yaml:5:" in result.stdout
+    assert result.stderr == "ours: 2 problems.\n"
+    problems = Desk(tmp_path).data("check", tmp_path / "ours", code=3)["problems"]
+    assert [(p["file"], p["line"]) for p in problems] == [("ours/rules.yaml", 4), ("ours/rules.yaml", 5)]
+
+
+@pytest.mark.parametrize("command", ["init", "test"])
+def test_a_broken_pack_is_neither_put_in_force_nor_tested(tmp_path: Path, command: str) -> None:
+    result = Desk(tmp_path).run("--pack", broken_pack(tmp_path), command)
+    assert result.exit_code == 3
+    assert "did you mean `hours`?" in result.stderr
+    assert not (tmp_path / "charter.db").exists()
+
+
+def test_rule_tests_pass_or_say_what_was_expected(tmp_path: Path) -> None:
+    pack = broken_pack(tmp_path)
+    (pack / "rules.yaml").write_text(
+        "test: an_actor_is_retired\ndoc: Never.\ntoday: 2026-01-01\n"
+        "when: [{create: actor, with: {number: a, name: A}}]\n"
+        "then: {records: [{record: actor, where: \"number == 'a'\", fields: {state: retired}}]}\n", "utf-8",
+    )  # fmt: skip
+    desk = Desk(tmp_path)
+    result = desk.run("--pack", pack, "test", "an_actor_is_retired")
+    assert result.exit_code == 4
+    assert "failed: an_actor_is_retired [ours/rules.yaml:1:" in result.stdout
+    assert "state is active, expected retired" in result.stdout
+    assert result.stderr == "ours: 1 test, 0 passed, 1 failed.\n"
+    tests = desk.data("test")
+    assert (tests["failed"], tests["passed"]) == (0, len(tests["tests"]))
+
+
+# --- who acts --------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_acts_for_another_but_in_a_demonstration(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.must("init", "--administrator", "ann")
+    desk.must("fire", "actor", "create", "--set", "number=bob", "--set", "name=Bob", "--set", "login=somebody_else")
+    result = desk.run("--as", "bob", "fire", "actor", "retire", "ann")
+    assert result.exit_code == 2
+    assert "may not act as bob" in result.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="logins of the operating system")
+def test_the_login_is_not_what_the_environment_says(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, extra={"LOGNAME": "somebody", "USER": "somebody", "USERNAME": "somebody"})
+    assert "somebody" not in desk.run("init").stderr
+
+
+def test_the_environment_says_who_acts(setting: Desk) -> None:
+    setting.extra = {"CHARTER_ACTOR": "pat"}
+    assert setting.data("fire", "customer", "create", "--set", "number=C-9", "--set", "name=N")["done"] == 1
+    assert setting.data("history", "customer", "C-9")["items"][0]["actor"] == "pat"
