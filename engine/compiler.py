@@ -273,7 +273,8 @@ class Compiler:
         self, frame: Frame, name: str, source: str, text: d.Text, place: Place, warning: bool = False
     ) -> p.Requirement:
         self.need(source)
-        return p.Requirement(name, self.function(source), self.message(frame, text), place, warning)
+        slots = tuple(i for i in map(int, SLOT.findall(source)) if i >= p.FIRST)
+        return p.Requirement(name, self.function(source), self.message(frame, text), place, warning, slots)
 
     def message(self, frame: Frame, text: d.Text) -> Callable[[p.Values], str]:
         """A function that says a message; what only messages need is read only when one is said."""

@@ -311,6 +311,8 @@ class Work:
     def check(self, program: p.Program, firings: list[Firing]) -> None:
         """Who may, who must be somebody else, and what is required: every reason, not only the first."""
         refused = [f for f in firings if f.pending]
+        for firing in refused:
+            self.refuse_requirements(program, firing, partly=True)
         for firing in firings:
             if firing.pending:
                 continue
@@ -333,8 +335,11 @@ class Work:
         except (ArithmeticProblem, DecimalException):
             return False
 
-    def refuse_requirements(self, program: p.Program, firing: Firing) -> None:
+    def refuse_requirements(self, program: p.Program, firing: Firing, partly: bool = False) -> None:
         for requirement in program.requirements:
+            # Where a look-up or decision found nothing, what rests on it cannot be asked; the rest can.
+            if partly and any(i in firing.unanswered or firing.v[i] is None for i in requirement.slots):
+                continue
             try:
                 holds = requirement.holds(firing.v)
             except (ArithmeticProblem, DecimalException) as problem:

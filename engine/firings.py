@@ -90,6 +90,7 @@ class Firing:
     fired: list[Firing] = field(default_factory=list)
     pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    unanswered: set[int] = field(default_factory=set)
 
     def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
         """Note a refusal whose words are worked out later, when what they need has been read."""

@@ -209,6 +209,7 @@ class Gatherer:
         for firing, key in asked:
             firing.v[operation.index] = answers[key]
             if not operation.none_allowed and answers[key][0] is None:
+                firing.unanswered.add(operation.index)
                 firing.refuse_by(operation.refusal, operation.place, operation.name)
 
     def candidates(self, operation: p.Find, firings: Sequence[Any]) -> dict[tuple[Any, ...], list[list[Any]]]:
@@ -286,6 +287,7 @@ class Gatherer:
             value, problem, _ = memo[key]
             firing.v[index] = value
             if problem is not None:
+                firing.unanswered.add(index)
                 firing.refuse_by(operation.refusal, operation.place, table.name, problem)
 
     def names_records(self, table: Table) -> bool:

@@ -135,13 +135,14 @@ class Entitlement:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What must hold; `message` is worked out only when it does not."""
+    """What must hold; `message` is worked out only when it does not. `slots` are the operations that it rests on."""
 
     name: str
     holds: Callable[[Values], bool]
     message: Callable[[Values], str]
     place: Place
     warning: bool = False
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
