@@ -92,7 +92,8 @@ class Charter:
         actors = self.rules.metadata.tables["actor"]
         with self.store.reading() as session:
             if name is None:
-                bound = session.rows(select(actors.c.number).where(actors.c.login == self.login))
+                active = (actors.c.login == self.login) & (actors.c.state == "active")
+                bound = session.rows(select(actors.c.number).where(active).order_by(actors.c.id))
                 name = bound[0][0] if bound else None
             found = actor_in(session, self.rules.metadata, name, self.clock.today) if name else None
             if found is None:
