@@ -138,6 +138,9 @@ def ended_by_fault(error: BaseException) -> int:
     if isinstance(error, OSError) and error.filename is not None:
         click.echo(f"{error.filename}: {error.strerror or error}", err=True)
         return USAGE
+    if isinstance(error, UnicodeError):
+        click.echo(f"What was given is not text: {error}", err=True)
+        return USAGE
     reason = " ".join(str(error).split()) or "no reason given"
     click.echo(f"fault: {type(error).__name__}: {reason}", err=True)
     click.echo("This is a fault of the program. `charter --debug …` shows where it arose.", err=True)

@@ -78,13 +78,12 @@ def keys_read(call: Call, record: d.Record) -> Iterator[str]:
     """Keys from standard input, one a line: the first column of what `list` prints."""
     if sys.stdin.isatty():
         call.say(f"Reading keys of {record.name} from the keyboard, one a line; end with ctrl-d.")
-    try:
-        for line in sys.stdin:
-            first, _, rest = line.rstrip("\r\n").partition("\t")
-            if first:
-                yield unescaped(first) if rest else first
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"What came on standard input is not text: {error}.") from None
+    for line in sys.stdin:
+        first, _, rest = line.rstrip("\r\n").partition("\t")
+        if "\0" in first:
+            raise InvalidInput("What came on standard input is not text.")
+        if first:
+            yield unescaped(first) if rest else first
 
 
 def without_header(call: Call, session: Session, record: d.Record, keys: list[str]) -> list[str]:

@@ -290,7 +290,7 @@ class Asking:
         return entitled and not self.barred(actor)
 
     def acting(self, actor: Actor) -> Work:
-        self.work.actor = actor
+        self.work.actor = self.work.permission.actor = actor
         return self.work
 
     def barred(self, actor: Actor) -> str:

@@ -122,25 +122,7 @@ def test_a_wrong_condition_is_shown_with_a_caret(desk: Desk, condition: str, mar
 
 # --- garbage ---------------------------------------------------------------------------------------------------------
 
-GARBAGE = [
-    "",
-    " ",
-    "-",
-    "--",
-    "=",
-    "a=b",
-    "../..",
-    "\t",
-    "\u202e",
-    "é" * 300,
-    "'",
-    "{}",
-    "%s",
-    "0",
-    "-1",
-    "x" * 10_000,
-    "NULL",
-]
+GARBAGE = ["", "-", "--", "=", "a=b", "../..", "\u202e\t", "é" * 300, "'", "{}%s", "-1", "x" * 10_000]
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -328,7 +310,7 @@ def test_a_person_gets_a_table_and_a_program_all_of_it(desk: Desk) -> None:
     table = at_terminal(desk, "list", "customer", columns=60).splitlines()
     assert table[1].startswith("----")
     assert max(map(len, table)) <= 60
-    assert desk.must("list", "customer").splitlines()[1] == f"C-10\tactive\t{name}"
+    assert desk.must("list", "customer").splitlines()[1].split("\t")[2] == name
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo terminals")
