@@ -68,6 +68,8 @@ class Compiler:
         self.late = False
         self.read: set[int] = set()
         self.taken = library.taken(record, transition)
+        # The sources of what records known by an `as` name are made with.
+        self.made: dict[str, dict[str, str]] = {}
 
     # --- operations ---
 
@@ -120,8 +122,13 @@ class Compiler:
         base = Frame(self, names, {}, taken)
         base.answers_see = current
         when = joined(self.cell_sources(base, transition.cells))
+        self.need(when)
         selecting = len(self.operations)
         entitlements = tuple(self.entitlement(base, who) for who in transition.who)
+        for find in transition.finds:
+            # What must be there is looked for even where nothing else asks for it.
+            if not find.none_allowed:
+                base.find(find)
         requirements = [*self.fitting(base), *(self.requirement(base, r) for r in transition.requirements)]
         requirements += [self.requirement(base, r, warning=True) for r in transition.warnings]
         current = dict(current)
@@ -340,16 +347,20 @@ class Compiler:
             return f"_to_scale({source}, {self.constants.constant(unit(SCALES[field.type.kind]))})"
         return source
 
-    def values(
-        self, frame: Frame, texts: Mapping[str, d.Text], fields: Mapping[str, d.Field], more: dict[str, str]
-    ) -> Any:
-        """A function from v to the values handed to another event."""
+    def handed(
+        self, frame: Frame, texts: Mapping[str, d.Text], fields: Mapping[str, d.Field], more: Mapping[str, str]
+    ) -> dict[str, str]:
+        """The sources of the values handed to another event."""
         sources = dict(more)
         for name, text in texts.items():
             field = fields.get(name)
             sources[name] = (
                 self.fitted(frame, text, field) if field and field.type.kind != "ref" else frame.source(text)
             )
+        return sources
+
+    def values(self, sources: Mapping[str, str]) -> Any:
+        """A function from v to the values handed over."""
         source = "{" + ", ".join(f"{n!r}: {s}" for n, s in sources.items()) + "}"
         self.need(source)
         return self.function(source)
@@ -359,23 +370,33 @@ class Compiler:
         event = step.event or self.library.creation_event(target) or ""
         fields = self.library.creation_fields(target, event)
         copied = self.copied(frame, step, fields) if step.copied else {}
-        values = self.values(frame, step.values, fields, copied)
+        handed = self.handed(frame, step.values, fields, copied)
+        values = self.values(handed)
         ids, place = None, None
         if step.alias:
+            self.made[step.alias] = handed
             alias = self.add(p.Alias, ("alias", step.alias), [], step.place, record=target.name)
             ids, place = self.function(f"v[{alias.index}]"), alias.index
         return p.Effect("create", when, step.place, target.name, event, values, ids, alias=place)
 
     def copied(self, frame: Frame, step: d.Step, fields: Mapping[str, d.Field]) -> dict[str, str]:
+        """The values of the record copied, for all that the creation takes and the step does not say itself."""
         assert step.copied is not None
+        made = self.made.get(step.copied[0]) if len(step.copied) == 1 else None
         found = {}
         for name, field in fields.items():
-            path = step.copied if step.copied != ("this",) else ()
-            if name in step.values or frame.names.type_of((*path, name)) is None:
+            if name in step.values:
                 continue
-            source = frame.load((*step.copied, name))
-            found[name] = f"(None if {source} is None else -{source})" if step.mirrored and field.mirrored else source
+            # What this very event creates is not there to be read yet; it is known by what it is made with.
+            source = made.get(name) if made is not None else self.copied_source(frame, step.copied, name)
+            if source is not None:
+                negative = f"(None if {source} is None else -({source}))"
+                found[name] = negative if step.mirrored and field.mirrored else source
         return found
+
+    def copied_source(self, frame: Frame, copied: p.Path, name: str) -> str | None:
+        path = (name,) if copied == ("this",) else (*copied, name)
+        return None if frame.names.type_of(path) is None else frame.load((*copied, name))
 
     def fired(self, frame: Frame, step: d.Step, when: Any) -> p.Effect:
         target, ids = self.targets(frame, step)
@@ -383,7 +404,7 @@ class Compiler:
         for _, t in self.library.transitions(target, step.target):
             fields |= self.library.taken(target, t)
         self.need(ids)
-        values = self.values(frame, step.values, fields, {})
+        values = self.values(self.handed(frame, step.values, fields, {}))
         return p.Effect("fire", when, step.place, target.name, step.target, values, self.function(ids))
 
     def targets(self, frame: Frame, step: d.Step) -> tuple[d.Record, str]:

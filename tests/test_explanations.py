@@ -71,6 +71,7 @@ class World:
 
     def approve_and_post(self) -> World:
         assert not self.fire("ann", "hour_line", "approve", LINE).reasons
+        assert not self.fire("ann", "timesheet", "approve", SHEET).reasons
         process = self.charter.rules.library.process("post_hours")
         assert process is not None
         values = takes_of(process.takes, {"until": "2026-03-31"}, process.name)
@@ -199,7 +200,7 @@ def test_an_entry_shows_the_row_that_gave_its_account(posted: World) -> None:
     (hit,) = entry.account_by.hits
     assert hit.name == "posting_setup payroll_allocation"
     assert hit.place.startswith("rules/masters/posting_setup.yaml:")
-    assert "by setup" in hit.entered
+    assert "by adm" in hit.entered
     assert entry.account_by.key_set == ("account_key",)
     assert entry.account_by.answers[0][0].value == entry.account.split()[0]
 
@@ -552,14 +553,14 @@ def test_who_has_the_right_and_is_kept_from_it_is_said(in_review: World) -> None
 
 def test_an_event_that_nobody_fires_says_what_it_comes_with(opened: Callable[..., World]) -> None:
     steps = opened().given("one_project").steps("hour_line", LINE)
-    assert (steps["submit"].who, steps["submit"].fired_by) == ((), ("timesheet submit",))
+    assert (steps["submit"].who, steps["submit"].fired_by) == ((), ("hour_line resubmit", "timesheet submit"))
     assert steps["delete"].leads_to == ""
 
 
 def test_what_must_be_given_is_said(in_review: World) -> None:
     steps = in_review.steps("hour_line", LINE)
     assert [(t.name, t.type, t.needed) for t in steps["return"].takes] == [("reason", "text", True)]
-    assert [t.needed for t in steps["approve"].takes] == [False]
+    assert [t.needed for t in steps["approve"].takes] == [False, False]
 
 
 def test_a_final_state_offers_nothing(posted: World) -> None:
