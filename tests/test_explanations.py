@@ -504,6 +504,7 @@ def test_what_is_possible_is_told_with_all_that_would_come_of_it(in_review: Worl
 
 def test_vouchers_that_would_be_written_are_told_with_amounts(in_review: World) -> None:
     in_review.fire("ann", "hour_line", "approve", LINE)
+    in_review.fire("ann", "timesheet", "approve", SHEET)
     (outcome,) = in_review.why_not("transaction", "1", "post", "pat").outcomes
     (voucher,) = outcome.vouchers
     assert (voucher.date, voucher.currency) == ("2026-03-02", "EUR")

@@ -6,7 +6,6 @@ One machine a workflow is built from the definitions; it is asked for every stat
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 from charter.engine import definitions as d
