@@ -105,7 +105,8 @@ def guards() -> tuple[Callable[[Any], bool], Callable[[Any], bool], Any]:
 
     found = Library(load(library().folder("base")))
     record, workflow = found.record("hour_line"), found.workflow("hour_line")
-    assert record is not None and workflow is not None
+    assert record is not None
+    assert workflow is not None
     transition = next(t for t in workflow.transitions if t.name == "create")
     program = compile_transition(found, record, workflow, transition)
     place = {name: i for i, (name, _) in enumerate(program.columns)}

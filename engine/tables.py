@@ -69,8 +69,8 @@ def changed_types(before: Library, after: Library) -> Iterator[str]:
             was = old.fields.get(name) if old else None
             if was is not None and _kept(was.type) != _kept(f.type):
                 yield (
-                    f"{record.name}.{name} is kept as {was.type.given()} and would become {f.type.given()}: a field does "
-                    "not change its type; give the new one another name."
+                    f"{record.name}.{name} is kept as {was.type.given()} and would become {f.type.given()}: a field "
+                    "does not change its type; give the new one another name."
                 )
 
 
@@ -203,7 +203,7 @@ def _sqlite_protection(table: str) -> list[str]:
     ]
 
 
-# What the function of PostgreSQL's triggers does, and when they run: before UPDATE, DELETE and TRUNCATE, once a statement.
+# What the function of PostgreSQL's triggers does, and when they run: before UPDATE, DELETE and TRUNCATE, once each.
 REFUSES = " BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END "
 BEFORE_ANY_CHANGE = 2 | 8 | 16 | 32
 

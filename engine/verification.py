@@ -231,7 +231,7 @@ class _Check:
     # --- packs and protections ---
 
     def packs(self) -> Iterator[str]:
-        """The text of every pack is what its hash says, the rules made of it what the log says when it came into force."""
+        """The text of every pack is what its hash says, its rules what the log says of when it came into force."""
         table, versions, settings = self.tables[PACK], self.tables["pack_version"], self.tables[STORE]
         made = dict(self.session.rows(select(versions.c.hash, versions.c.compiled)))
         for row in self.session.rows(select(table.c.hash, table.c.compiled)):
@@ -259,7 +259,7 @@ class _Check:
     def sqlite_triggers(self) -> tuple[dict[str, str], dict[str, str]]:
         """By name what each trigger says, and what it should say."""
         sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        there = {n: text for n, text in self.session.connection.exec_driver_sql(sql)}
+        there = dict(self.session.connection.exec_driver_sql(sql).tuples().all())
         made = [s.replace("IF NOT EXISTS ", "") for table in APPEND_ONLY for s in protections("sqlite")(table)]
         return there, {s.split()[2]: s for s in made}
 

@@ -72,7 +72,9 @@ class World:
         fields = self.rules.library.creation_fields(self.rules.library.record(record), event)
         return Request(record, event, None, {n: typed(v, fields.get(n)) for n, v in values.items()})
 
-    def request(self, record: str, event: str, key: str | int, acknowledged: Sequence[str] = (), **values: Any) -> Request:
+    def request(
+        self, record: str, event: str, key: str | int, acknowledged: Sequence[str] = (), **values: Any
+    ) -> Request:
         fields = {
             n: f
             for _, t in self.rules.library.transitions(self.rules.library.record(record), event)
@@ -263,7 +265,9 @@ def grant(world: World, actor: str, role: str, held_for: str | None = None, **da
     return world.create("role_grant", event="grant", actor=actor, role=role, held_for=held_for, **values)
 
 
-def ordered(world: World, number: str = "1", depot: str = "N", lines: Sequence[tuple[str, str]] = (("A", "2"),), **more: Any) -> int:
+def ordered(
+    world: World, number: str = "1", depot: str = "N", lines: Sequence[tuple[str, str]] = (("A", "2"),), **more: Any
+) -> int:
     """An order with its lines of (article, quantity)."""
     values = {"ordered_on": "2026-03-02", "note": "please", **more}
     id_ = world.create("order", number=number, depot=depot, **values)

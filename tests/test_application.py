@@ -86,7 +86,9 @@ def test_a_login_that_is_bound_anew_acts_from_then_on(office: World) -> None:
     assert at(office, "dot").actor().number == "dot"
 
 
-@pytest.mark.parametrize(("today", "held"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-31", True), ("2026-04-01", False)])
+@pytest.mark.parametrize(
+    ("today", "held"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-31", True), ("2026-04-01", False)]
+)
 def test_roles_are_held_between_their_days(office: World, today: str, held: bool) -> None:
     grant(office, "ann", "clerk", from_="2026-03-01", until="2026-03-31")
     assert (("clerk", None) in at(office, "ann", today).actor().grants) is held

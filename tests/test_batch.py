@@ -34,7 +34,9 @@ def entered(world: World, count: int, chunk: int = 1000) -> None:
     for requests in (orders, lines):
         assert [said(r) for r in world.perform(requests, chunk=chunk) if r.reasons] == []
     for event in ("check", "approve"):
-        requests = [Request("order", event, world.id("order", n), {}, acknowledged=frozenset(["dear"])) for n in numbers]
+        requests = [
+            Request("order", event, world.id("order", n), {}, acknowledged=frozenset(["dear"])) for n in numbers
+        ]
         assert [said(r) for r in world.perform(requests, chunk=chunk) if r.reasons] == []
     spoiled = [world.request("line", "spoil", f"{i:04}/2") for i in range(0, count, 7)]
     world.perform(spoiled, chunk=chunk)
@@ -57,7 +59,9 @@ def outcome(world: World) -> dict[str, list[tuple[Any, ...]]]:
             declared = world.rules.library.record(record)
             assert declared is not None
             parts = [(declared.fields[n].type.of, by_id[record][id_][n]) for n in declared.key or [*declared.fields]]
-            names[(record, id_)] = f"{record} {[called(of, value) if of else value for of, value in parts if of != 'movement']}"
+            names[(record, id_)] = (
+                f"{record} {[called(of, value) if of else value for of, value in parts if of != 'movement']}"
+            )
         return names[(record, id_)]
 
     for record, found in by_id.items():
@@ -97,7 +101,11 @@ def test_chunks_and_databases_make_no_difference(
     stores: Stores, request: pytest.FixtureRequest, alone: dict[str, list[tuple[Any, ...]]], database: str, chunk: int
 ) -> None:
     """The same records, vouchers, entries, log and refusals, to the cent."""
-    world_of = stores.memory(DEPOT) if database == "sqlite" else stores.postgresql(DEPOT, request.getfixturevalue("postgresql_url"))
+    world_of = (
+        stores.memory(DEPOT)
+        if database == "sqlite"
+        else stores.postgresql(DEPOT, request.getfixturevalue("postgresql_url"))
+    )
     with world_of as world:
         entered(world, 30, chunk=chunk)
         world.perform([world.request("order", "send", f"{i:04}") for i in range(30)], chunk=chunk)
@@ -134,7 +142,9 @@ def test_killed_between_chunks_and_run_again_nothing_is_done_twice(everywhere: W
     roots, of = next(begun)
     begun.close()
     assert (len(roots), of) == (10, 35)
-    assert everywhere.rows("SELECT count(*) FROM \"order\" WHERE state = 'sent'") == [(sum(not r.reasons for r in roots),)]
+    assert everywhere.rows("SELECT count(*) FROM \"order\" WHERE state = 'sent'") == [
+        (sum(not r.reasons for r in roots),)
+    ]
     everywhere.run("send_all", until="2026-03-31")
     with stores.memory(DEPOT) as whole:
         entered(whole, 35)

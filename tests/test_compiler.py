@@ -85,12 +85,24 @@ def test_a_step_under_a_condition_reads_only_under_it(rules: Rules) -> None:
 def test_a_decision_is_asked_once_for_equal_questions(rules: Rules) -> None:
     """The transition and the posting both use the terms; a step has set nothing that they ask."""
     made = program(rules, "order", "send")
-    assert sum(isinstance(o, p.Decided) and o.table is not None and o.table.name == "terms" for o in made.operations) == 1
+    assert (
+        sum(isinstance(o, p.Decided) and o.table is not None and o.table.name == "terms" for o in made.operations) == 1
+    )
 
 
 def test_a_program_says_what_it_takes(rules: Rules) -> None:
-    assert [name for name, *_ in program(rules, "order", "create").takes] == ["number", "depot", "ordered_on", "taker", "note"]
-    assert {name for name, _, _, needed in program(rules, "order", "create").takes if needed} == {"number", "depot", "ordered_on"}
+    assert [name for name, *_ in program(rules, "order", "create").takes] == [
+        "number",
+        "depot",
+        "ordered_on",
+        "taker",
+        "note",
+    ]
+    assert {name for name, _, _, needed in program(rules, "order", "create").takes if needed} == {
+        "number",
+        "depot",
+        "ordered_on",
+    }
 
 
 def test_a_program_says_what_it_may_change(rules: Rules) -> None:
@@ -108,7 +120,14 @@ def test_a_second_workflow_begins_where_it_says(rules: Rules) -> None:
 
 @pytest.mark.parametrize(
     ("value", "places", "rounded"),
-    [("0.005", 2, "0.01"), ("-0.005", 2, "-0.01"), ("0.0049", 2, "0.00"), ("2.5", 0, "3"), ("-2.5", 0, "-3"), ("1", 2, "1.00")],
+    [
+        ("0.005", 2, "0.01"),
+        ("-0.005", 2, "-0.01"),
+        ("0.0049", 2, "0.00"),
+        ("2.5", 0, "3"),
+        ("-2.5", 0, "-3"),
+        ("1", 2, "1.00"),
+    ],
 )
 def test_money_is_rounded_half_up(value: str, places: int, rounded: str) -> None:
     assert str(to_unit(Decimal(value), unit(places))) == rounded

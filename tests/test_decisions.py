@@ -31,7 +31,13 @@ class Written:
 
 
 def table(hit: str, rows: list[dict[str, Any]], **more: Any) -> Table:
-    body = {"inputs": {"grade": "grade", "amount": "amount"}, "outputs": {"rate": {"type": "number"}}, "hit": hit, "rows": rows, **more}
+    body = {
+        "inputs": {"grade": "grade", "amount": "amount"},
+        "outputs": {"rate": {"type": "number"}},
+        "hit": hit,
+        "rows": rows,
+        **more,
+    }
     decision = d.build_decision(Written(body))
     return build_table(decision, [GRADE, NUMBER], [f.type for f in decision.outputs.values()])
 
@@ -49,7 +55,10 @@ def named(answer: Answer) -> list[str]:
 
 
 def test_the_first_row_that_matches_answers() -> None:
-    t = table("first", [row("loyal", "1", {"grade": "loyal"}), row("large", "2", {"amount": {"above": "100"}}), row("all", "3")])
+    t = table(
+        "first",
+        [row("loyal", "1", {"grade": "loyal"}), row("large", "2", {"amount": {"above": "100"}}), row("all", "3")],
+    )
     assert ask(t, "loyal", "500").outputs == (Decimal(1),)
     assert ask(t, "new", "100.01").outputs == (Decimal(2),)
     assert ask(t, "new", "100").outputs == (Decimal(3),)
@@ -100,7 +109,9 @@ SPECIFIC = [
         (None, None, "any", ()),
     ],
 )
-def test_the_most_specific_key_set_answers(grade: str | None, amount: str | None, hit: str, keys: tuple[str, ...]) -> None:
+def test_the_most_specific_key_set_answers(
+    grade: str | None, amount: str | None, hit: str, keys: tuple[str, ...]
+) -> None:
     """Whatever the order of the rows."""
     search = [["grade", "amount"], ["grade"], ["amount"], []]
     for rows in (SPECIFIC, SPECIFIC[::-1]):

@@ -24,7 +24,9 @@ def test_deletion_is_a_transition(depot: World) -> None:
     number = depot.create("order", number="1", depot="N", ordered_on="2026-03-02")
     depot.must("order", "delete", "1")
     assert depot.rows('SELECT count(*) FROM "order"') == [(0,)]
-    logged = depot.rows(f"SELECT from_state, to_state FROM charter_log WHERE record = 'order' AND record_id = {number} ORDER BY id")
+    logged = depot.rows(
+        f"SELECT from_state, to_state FROM charter_log WHERE record = 'order' AND record_id = {number} ORDER BY id"
+    )
     assert logged == [("nothing", "draft"), ("draft", None)]
 
 
@@ -92,7 +94,9 @@ def test_a_role_is_held_for_one_record(depot: World) -> None:
     ordered(depot)
     assert "bob may not `check` order 1; it is for keeper of depot/N" in said(depot.fire("order", "check", "1", "bob"))
     depot.must("order", "check", "1", "ann")
-    assert depot.rows("SELECT actor, \"right\" FROM charter_log WHERE event = 'check'") == [("ann", "keeper of depot/N")]
+    assert depot.rows("SELECT actor, \"right\" FROM charter_log WHERE event = 'check'") == [
+        ("ann", "keeper of depot/N")
+    ]
 
 
 def test_a_role_held_for_no_record_is_held_everywhere(depot: World) -> None:
@@ -126,7 +130,9 @@ def test_what_only_others_fire_nobody_fires(depot: World) -> None:
     assert "it is for nobody directly: another event fires it." in said_
 
 
-@pytest.mark.parametrize(("today", "may"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-31", True), ("2026-04-01", False)])
+@pytest.mark.parametrize(
+    ("today", "may"), [("2026-02-28", False), ("2026-03-01", True), ("2026-03-31", True), ("2026-04-01", False)]
+)
 def test_a_role_is_held_between_its_days(depot: World, today: str, may: bool) -> None:
     ordered(depot)
     depot.create("actor", number="tom", name="Tom")
@@ -213,7 +219,10 @@ def test_two_actors_of_one_login_are_one_person(depot: World) -> None:
 
 def test_what_is_not_taken_is_refused(depot: World) -> None:
     ordered(depot)
-    assert said(depot.fire("order", "check", "1", colour="red")) == "`check` does not take colour; it takes: reason. [check]"
+    assert (
+        said(depot.fire("order", "check", "1", colour="red"))
+        == "`check` does not take colour; it takes: reason. [check]"
+    )
 
 
 def test_what_is_needed_must_be_given(depot: World) -> None:
@@ -349,7 +358,10 @@ def test_children_show_nothing_of_later_requests(depot: World) -> None:
 
 def test_children_that_are_refused_do_not_count(depot: World) -> None:
     ordered(depot, "1")
-    requests = [depot.creation("line", order="1", number=1, article="A", quantity="7"), depot.request("order", "check", "1")]
+    requests = [
+        depot.creation("line", order="1", number=1, article="A", quantity="7"),
+        depot.request("order", "check", "1"),
+    ]
     first, second = depot.perform(requests)
     assert "There is already a line 1/1." in said(first)
     assert not second.reasons
@@ -377,7 +389,9 @@ def test_a_refusal_within_a_chunk_takes_nothing_else_with_it(depot: World) -> No
     depot.must("line", "spoil", "1/2")
     first, second = depot.perform([depot.request("order", "send", n) for n in ("1", "2")])
     assert (bool(first.reasons), bool(second.reasons)) == (True, False)
-    assert depot.rows("SELECT DISTINCT state FROM line WHERE \"order\" = (SELECT id FROM \"order\" WHERE number = '1')") == [("open",)]
+    assert depot.rows(
+        'SELECT DISTINCT state FROM line WHERE "order" = (SELECT id FROM "order" WHERE number = \'1\')'
+    ) == [("open",)]
     assert depot.field("line", "2/1", "state") == "settled"
 
 

@@ -86,9 +86,7 @@ class World:
         return why_not(self.charter, record, key, event, self.charter.actor(actor), values)
 
     def steps(self, record: str, key: str, actor: str | None = None) -> dict[str, NextStep]:
-        found = next_steps(
-            self.charter, record, self.id_of(record, key), self.charter.actor(actor) if actor else None
-        )
+        found = next_steps(self.charter, record, self.id_of(record, key), self.charter.actor(actor) if actor else None)
         return {s.event: s for s in found}
 
     def log_length(self) -> int:

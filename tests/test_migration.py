@@ -74,7 +74,9 @@ def test_the_same_pack_again_changes_nothing(everywhere: World) -> None:
 
 def test_a_new_field_is_a_column_and_old_rows_have_none(everywhere: World, extended: Extended) -> None:
     ordered(everywhere, "1")
-    pack = extended(COLOUR, "workflow: order\nchanges: depot\ntransitions:\n  - {event: change, takes: [note, urgency, colour]}\n")
+    pack = extended(
+        COLOUR, "workflow: order\nchanges: depot\ntransitions:\n  - {event: change, takes: [note, urgency, colour]}\n"
+    )
     shown = brought_up(everywhere, pack, planned=True)
     assert shown.migration.words == ("new column order.colour",)
     assert "colour" not in columns(everywhere, "order")
@@ -135,7 +137,9 @@ def test_a_field_does_not_change_its_type(everywhere: World, tmp_path: Path, was
     records.write_text(text.replace(was, becomes))
     ordered(everywhere, "1")
     before = everywhere.tables()
-    with pytest.raises(InvalidInput, match=r"order\.\w+ is kept as .* and would become .*: a field does not change its type"):
+    with pytest.raises(
+        InvalidInput, match=r"order\.\w+ is kept as .* and would become .*: a field does not change its type"
+    ):
         brought_up(everywhere, catalog.load(tmp_path / "depot"))
     assert everywhere.tables() == before
 
@@ -145,7 +149,12 @@ def test_another_key_is_another_index(everywhere: World, tmp_path: Path) -> None
     shutil.copytree(DEPOT, tmp_path / "depot")
     records = tmp_path / "depot" / "records.yaml"
     text = records.read_text()
-    records.write_text(text.replace("record: article\ndoc: What is ordered.\nkey: [number]", "record: article\ndoc: What is ordered.\nkey: [kind, number]"))
+    records.write_text(
+        text.replace(
+            "record: article\ndoc: What is ordered.\nkey: [number]",
+            "record: article\ndoc: What is ordered.\nkey: [kind, number]",
+        )
+    )
     pack = catalog.load(tmp_path / "depot")
     done = brought_up(everywhere, pack)
     assert done.migration.words == ("changed index key_of_article",)

@@ -37,6 +37,8 @@ def test_a_rule_test_can_fail() -> None:
         document.body.update(wrong)  # type: ignore[attr-defined]
     told = {v.name: v.failures for v in run_tests(pack) if not v.passed}
     assert set(told) == set(changed)
-    assert "expected debit travel_cost 480.51" in told["small_claim"][-1].replace("credit employee_payable 480.51, ", "")
+    assert "expected debit travel_cost 480.51" in told["small_claim"][-1].replace(
+        "credit employee_payable 480.51, ", ""
+    )
     assert "expected to be refused with `ida`; nothing was refused" in told["own_claim_is_not_approved"][0]
     assert "expected 1 vouchers, found 0" in told["large_claim"][0]

@@ -142,7 +142,9 @@ def rechain(world: World) -> None:
             hash_ = chained(last.get(row.stream, (0, FIRST_HASH))[1], row[:-1])
             last[row.stream] = (row.number, hash_)
             updates.append(f"UPDATE charter_log SET hash = '{hash_}' WHERE id = {row.id}")
-        updates += [f"UPDATE {heads.name} SET number = {n}, hash = '{h}' WHERE stream = '{s}'" for s, (n, h) in last.items()]
+        updates += [
+            f"UPDATE {heads.name} SET number = {n}, hash = '{h}' WHERE stream = '{s}'" for s, (n, h) in last.items()
+        ]
     tamper(world, "charter_log", *updates)
 
 
@@ -153,7 +155,9 @@ def digest_vouchers(world: World) -> None:
 
     with world.store.transaction() as session:
         groups = list(_Check(session, world.rules, Verification()).voucher_groups())
-    updates = [f"UPDATE charter_log SET vouchers = '{digest(written(content))}' WHERE id = {log}" for log, content, _ in groups]
+    updates = [
+        f"UPDATE charter_log SET vouchers = '{digest(written(content))}' WHERE id = {log}" for log, content, _ in groups
+    ]
     tamper(world, "charter_log", *updates)
 
 
@@ -169,8 +173,10 @@ def forged(world: World, table: str, *statements: str) -> list[str]:
 def test_a_forged_amount_is_found(busy: World) -> None:
     """The total of an order, in the record, the log and the ledger alike."""
     number = busy.id("order", "1")
-    busy.change(f"UPDATE \"order\" SET total = 300000 WHERE id = {number}")
-    voucher = "voucher IN (SELECT v.id FROM charter_voucher v JOIN charter_log l ON l.id = v.log WHERE l.record = 'order' "
+    busy.change(f'UPDATE "order" SET total = 300000 WHERE id = {number}')
+    voucher = (
+        "voucher IN (SELECT v.id FROM charter_voucher v JOIN charter_log l ON l.id = v.log WHERE l.record = 'order' "
+    )
     voucher += f"AND l.record_id = {number})"
     tamper(
         busy, "charter_entry",
@@ -187,7 +193,10 @@ def test_a_forged_amount_is_found(busy: World) -> None:
 
 
 def test_a_forged_entry_is_found(busy: World) -> None:
-    ids = [i for (i,) in busy.rows("SELECT id FROM charter_entry WHERE \"row\" = 'rebate_given/rebate' ORDER BY id LIMIT 2")]
+    ids = [
+        i
+        for (i,) in busy.rows("SELECT id FROM charter_entry WHERE \"row\" = 'rebate_given/rebate' ORDER BY id LIMIT 2")
+    ]
     tamper(busy, "charter_entry", f"UPDATE charter_entry SET amount = 5000000 WHERE id = {ids[0]}",
            f"UPDATE charter_entry SET amount = -5000000 WHERE id = {ids[1]}")  # fmt: skip
     problems = forged(busy, "charter_log", "UPDATE charter_log SET id = id")
@@ -216,7 +225,9 @@ def test_a_forged_check_is_found(busy: World) -> None:
 def test_what_was_brought_about_and_is_gone_is_found(busy: World) -> None:
     """A line that the order settled when it was sent, cut out of the log together with what it did."""
     line = busy.id("line", "1/1")
-    ((id_, stream, number),) = busy.rows(f"SELECT id, stream, number FROM charter_log WHERE event = 'settle' AND record_id = {line}")
+    ((id_, stream, number),) = busy.rows(
+        f"SELECT id, stream, number FROM charter_log WHERE event = 'settle' AND record_id = {line}"
+    )
     busy.change(f"UPDATE line SET state = 'open' WHERE id = {line}")
     problems = forged(
         busy, "charter_log", f"DELETE FROM charter_log WHERE id = {id_}",

@@ -84,7 +84,10 @@ def test_rows_that_are_there_are_left_alone(everywhere: World) -> None:
     with everywhere.store.transaction() as session:
         session.insert_missing(table, [("s", "h", "one")])
         session.insert_missing(table, [("s", "h", "two"), ("s", "i", "three")])
-    assert everywhere.rows("SELECT hash, content FROM charter_fact WHERE stream = 's' ORDER BY hash") == [("h", "one"), ("i", "three")]
+    assert everywhere.rows("SELECT hash, content FROM charter_fact WHERE stream = 's' ORDER BY hash") == [
+        ("h", "one"),
+        ("i", "three"),
+    ]
 
 
 def test_a_reference_leads_somewhere(everywhere: World) -> None:
@@ -186,7 +189,9 @@ def test_different_streams_come_through_side_by_side(postgresql: World) -> None:
     assert verify(postgresql.charter, reperform=True).problems == []
 
 
-@pytest.mark.xfail(strict=False, reason="SERIALIZABLE watches pages: in small tables two streams share those of an index.")
+@pytest.mark.xfail(
+    strict=False, reason="SERIALIZABLE watches pages: in small tables two streams share those of an index."
+)
 def test_different_streams_are_never_sent_back(postgresql: World, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(8):
         approved(postgresql, str(number), depot="NS"[number % 2])
@@ -213,7 +218,12 @@ def test_the_first_rows_of_a_stream_may_come_at_once(postgresql: World) -> None:
 
     done = at_once(postgresql, *(entering(str(n)) for n in range(4)))
     assert all(isinstance(d, int) for d in done), done
-    assert postgresql.rows("SELECT number FROM charter_log WHERE stream = 'J' ORDER BY number") == [(1,), (2,), (3,), (4,)]
+    assert postgresql.rows("SELECT number FROM charter_log WHERE stream = 'J' ORDER BY number") == [
+        (1,),
+        (2,),
+        (3,),
+        (4,),
+    ]
     assert verify(postgresql.charter).problems == []
 
 

@@ -96,10 +96,16 @@ def test_a_deleted_record_is_found(busy: World) -> None:
     assert problems(busy) == [f"notice {notice} is in the log and not in its table"]
 
 
-@pytest.mark.parametrize("column", ["actor", "login", "at", "right", "reads", "changes", "pack", "basis", "rule", "vouchers"])
+@pytest.mark.parametrize(
+    "column", ["actor", "login", "at", "right", "reads", "changes", "pack", "basis", "rule", "vouchers"]
+)
 def test_a_changed_row_of_the_log_is_found(busy: World, column: str) -> None:
     ((number,),) = busy.rows("SELECT number FROM charter_log WHERE event = 'send' AND stream = 'N'")
-    tamper(busy, "charter_log", f"UPDATE charter_log SET \"{column}\" = \"{column}\" || ' ' WHERE event = 'send' AND stream = 'N'")
+    tamper(
+        busy,
+        "charter_log",
+        f"UPDATE charter_log SET \"{column}\" = \"{column}\" || ' ' WHERE event = 'send' AND stream = 'N'",
+    )
     assert any(p.startswith(f"stream N: row {number} ") and "was changed" in p for p in problems(busy))
 
 
@@ -146,8 +152,12 @@ def test_a_head_that_is_none_is_refused(busy: World) -> None:
 
 
 def test_a_changed_amount_of_an_entry_is_found(busy: World) -> None:
-    ((voucher, log, number),) = busy.rows("SELECT v.id, v.log, v.number FROM charter_voucher v WHERE v.posting = 'rebate_given'")
-    tamper(busy, "charter_entry", f"UPDATE charter_entry SET amount = amount + 100 WHERE voucher = {voucher} AND line = 1")
+    ((voucher, log, number),) = busy.rows(
+        "SELECT v.id, v.log, v.number FROM charter_voucher v WHERE v.posting = 'rebate_given'"
+    )
+    tamper(
+        busy, "charter_entry", f"UPDATE charter_entry SET amount = amount + 100 WHERE voucher = {voucher} AND line = 1"
+    )
     assert problems(busy) == [
         f"voucher {number} does not balance: 0.01",
         f"the vouchers of log {log} are not those that it wrote",
@@ -171,16 +181,28 @@ def test_a_voucher_that_was_taken_away_is_found(busy: World) -> None:
 
 
 def test_a_changed_fact_is_found(busy: World) -> None:
-    ((fact,),) = busy.rows("SELECT hash FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'")
-    tamper(busy, "charter_fact", f"UPDATE charter_fact SET content = replace(content, '0.035', '0.05') WHERE hash = '{fact}'")
+    ((fact,),) = busy.rows(
+        "SELECT hash FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'"
+    )
+    tamper(
+        busy,
+        "charter_fact",
+        f"UPDATE charter_fact SET content = replace(content, '0.035', '0.05') WHERE hash = '{fact}'",
+    )
     assert f"the fact {fact} of stream N was changed" in problems(busy)
 
 
 def test_a_fact_that_was_exchanged_for_another_is_found(busy: World) -> None:
     """Its hash fits its content; the firing that rested on it no longer does."""
-    ((fact, content),) = busy.rows("SELECT hash, content FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'")
+    ((fact, content),) = busy.rows(
+        "SELECT hash, content FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'"
+    )
     other = content.replace("0.035", "0.05")
-    tamper(busy, "charter_fact", f"UPDATE charter_fact SET content = '{other}', hash = '{digest(other)}' WHERE hash = '{fact}'")
+    tamper(
+        busy,
+        "charter_fact",
+        f"UPDATE charter_fact SET content = '{other}', hash = '{digest(other)}' WHERE hash = '{fact}'",
+    )
     assert any(f"the fact {fact} that it rests on is missing" in p for p in problems(busy, reperform=True))
 
 

@@ -11,7 +11,9 @@ from charter.engine.catalog import library
 
 ROOT = Path(library().root)
 ENGINE = [*sorted((ROOT / "engine").glob("*.py")), ROOT / "cli.py"]
-SHIPPED = [p for folder in ("rules", "workflows", "schemas", "examples") for p in sorted((ROOT / folder).rglob("*.yaml"))]
+SHIPPED = [
+    p for folder in ("rules", "workflows", "schemas", "examples") for p in sorted((ROOT / folder).rglob("*.yaml"))
+]
 PACKS_OF_TESTS = sorted((Path(__file__).parent / "packs").rglob("*.yaml"))
 WORDS = ("project", "timesheet", "invoice", "invoicing", "budget", "contract", "revenue", "milestone", "retention", "expense",
          "billing", "billable")  # fmt: skip
