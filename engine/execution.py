@@ -56,6 +56,14 @@ def each_record_once(asked: list[_Asked]) -> tuple[list[_Asked], list[_Asked]]:
     return list(first.values()), again
 
 
+def can_be_asked(reading: p.Operation, firing: Firing) -> bool:
+    """Is everything known that a reading for messages rests on? A firing that is refused early knows less."""
+    try:
+        return (reading.guard is None or reading.guard(firing.v)) and reading.key is not None and bool(reading.key(firing.v))
+    except TypeError:
+        return False
+
+
 class Programs:
     """Compiled transitions, each once."""
 
@@ -286,7 +294,9 @@ class Work:
             if segment.late != late or (upto is not None and segment.upto - p.FIRST >= upto):
                 continue
             standing = firings if late else standing_of(firings)
-            if segment.reading is not None:
+            if late and segment.reading is not None:
+                self.gatherer.read(segment.reading, [f for f in standing if can_be_asked(segment.reading, f)])
+            elif segment.reading is not None:
                 self.gatherer.read(segment.reading, standing)
             elif segment.compute is not None:
                 self.loop(segment, standing, program)
@@ -356,7 +366,11 @@ class Work:
     def say(self, firing: Firing) -> None:
         """Turn what stands against a firing into words."""
         for message, place, rule, more in firing.pending:
-            said = message(firing.v) if message else ""
+            try:
+                said = message(firing.v) if message else ""
+            except TypeError:
+                # The words speak of what a look-up or decision before had to find, and did not.
+                said = rule
             firing.root.reasons.append(Reason(rule, f"{said} ({more})" if more else said, place))
         firing.pending.clear()
 

@@ -1,13 +1,16 @@
 """Runs the tests that a pack declares: given records, an event, then what must have come of it. Nothing is kept.
 
-Every test runs in a transaction of a store in memory that is taken back afterwards.
+Every test runs in a transaction of a store in memory that is taken back afterwards. What tests have in common is played
+once and copied.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, select
@@ -58,22 +61,67 @@ def run_tests(pack: catalog.Pack, only: str = "") -> Iterator[Verdict]:
     charter = Charter(store, "test", Clock("2000-01-01T00:00:00.000000Z"))
     charter.init(pack, "administrator", demonstration=True)
     rules = rules_of(pack)
+    scenes = Scenes(store, pack)
     for document in pack.all("test"):
         if "when" in document.body and only in document.name:
-            yield _one(store, rules, pack, document)
+            yield _one(scenes, Trial(store, rules, pack, document))
+    scenes.close()
     store.close()
+
+
+class Scenes:
+    """The states of the store that tests begin in, each by the name of its scene and the moment it was played at."""
+
+    def __init__(self, store: Store, pack: catalog.Pack) -> None:
+        self.store, self.pack = store, pack
+        self.kept: dict[tuple[str, str], sqlite3.Connection] = {}
+        self.keep(("", ""))
+
+    def put_up(self, trial: Trial, e: Element) -> int:
+        """Bring the store to where a test begins, as far as a scene says so; gives how many of the steps that were."""
+        first = next(e.items("given"), None)
+        if first is None or not first.has("as_in"):
+            self.restore(("", ""))
+            return 0
+        key = (first.word("as_in"), trial.clock.now)
+        if key in self.kept:
+            self.restore(key)
+            return 1
+        scene = trial.scene(first)
+        done = self.put_up(trial, scene)
+        with self.store.transaction() as session:
+            trial.given(session, scene, done)
+        self.keep(key)
+        return 1
+
+    def keep(self, key: tuple[str, str]) -> None:
+        self.kept[key] = sqlite3.connect(":memory:")
+        self.connection().backup(self.kept[key])
+
+    def restore(self, key: tuple[str, str]) -> None:
+        self.kept[key].backup(self.connection())
+
+    def connection(self) -> sqlite3.Connection:
+        found = self.store.engine.raw_connection().driver_connection
+        assert isinstance(found, sqlite3.Connection)
+        return found
+
+    def close(self) -> None:
+        for copy in self.kept.values():
+            copy.close()
 
 
 class _TakenBack(Exception):
     """Ends a test's transaction without writing it."""
 
 
-def _one(store: Store, rules: Rules, pack: catalog.Pack, document: catalog.Document) -> Verdict:
+def _one(scenes: Scenes, trial: Trial) -> Verdict:
     failures: list[str] = []
-    trial = Trial(store, rules, pack, document)
+    document = trial.document
     try:
-        with store.transaction() as session:
-            failures = trial.run(session)
+        done = scenes.put_up(trial, trial.whole)
+        with trial.store.transaction() as session:
+            failures = trial.run(session, done)
             raise _TakenBack
     except _TakenBack:
         pass
@@ -90,20 +138,28 @@ class Trial:
         self.library = rules.library
         self.clock = Clock(f"{document.body['today']}T12:00:00.000000Z")
 
-    def run(self, session: Session) -> list[str]:
-        e = Element(self.document, (), self.document.body)
-        self.given(session, e)
+    @property
+    def whole(self) -> Element:
+        return Element(self.document, (), self.document.body)
+
+    def run(self, session: Session, done: int = 0) -> list[str]:
+        """Play what is given but for the steps that are done already, then the rest; gives what is not as it should be."""
+        e = self.whole
+        self.given(session, e, done)
         before = self.last(session)
         roots = [root for step in e.items("when") for root in self.step(session, step)]
         return self.compare(session, e.at("then"), roots, before)
 
-    def given(self, session: Session, e: Element) -> None:
-        for step in e.items("given"):
+    def scene(self, step: Element) -> Element:
+        other = self.pack.find("test", step.word("as_in"))
+        if other is None:
+            raise Failed(f"{step.place}: there is no test `{step.word('as_in')}`.")
+        return Element(other, (), other.body)
+
+    def given(self, session: Session, e: Element, done: int = 0) -> None:
+        for step in islice(e.items("given"), done, None):
             if step.has("as_in"):
-                other = self.pack.find("test", step.word("as_in"))
-                if other is None:
-                    raise Failed(f"{step.place}: there is no test `{step.word('as_in')}`.")
-                self.given(session, Element(other, (), other.body))
+                self.given(session, self.scene(step))
                 continue
             refused = [r for r in self.step(session, step) if r.reasons]
             if refused:

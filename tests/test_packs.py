@@ -42,3 +42,11 @@ def test_a_rule_test_can_fail() -> None:
     )
     assert "expected to be refused with `ida`; nothing was refused" in told["own_claim_is_not_approved"][0]
     assert "expected 1 vouchers, found 0" in told["large_claim"][0]
+
+
+def test_a_rule_test_needs_no_other_before_it() -> None:
+    """Scenes are played once and copied: alone, after another, or twice, a test finds what it is given."""
+    pack = load(ROOT / "examples" / "travel_claims")
+    names = [v.name for v in run_tests(pack)]
+    alone = [v for name in names for v in run_tests(pack, name)]
+    assert [v.failures for v in alone] == [()] * len(names)
