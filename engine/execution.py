@@ -59,7 +59,11 @@ def each_record_once(asked: list[_Asked]) -> tuple[list[_Asked], list[_Asked]]:
 def can_be_asked(reading: p.Operation, firing: Firing) -> bool:
     """Is everything known that a reading for messages rests on? A firing that is refused early knows less."""
     try:
-        return (reading.guard is None or reading.guard(firing.v)) and reading.key is not None and bool(reading.key(firing.v))
+        return (
+            (reading.guard is None or reading.guard(firing.v))
+            and reading.key is not None
+            and bool(reading.key(firing.v))
+        )
     except TypeError:
         return False
 

@@ -13,10 +13,14 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A function's argument types and its result; an argument takes none only where its type is optional."""
+    """A function's argument types and its result; an argument takes none only where its type is optional.
+
+    `least` is how many must be given where some may be left out from the right; None means all.
+    """
 
     arguments: tuple[Type, ...]
     result: Type
+    least: int | None = None
 
 
 class Scope(Protocol):

@@ -237,8 +237,10 @@ class _Checker:
         signature = FIXED.get(node.name) or view.scope.function(node.name)
         if signature is None:
             return self.problem("R204", node, f"unknown function `{node.name}`", did_you_mean(node.name, [*FUNCTIONS]))
-        if self.counted(node, len(signature.arguments)):
-            for argument, wanted in zip(node.arguments, signature.arguments, strict=True):
+        most = len(signature.arguments)
+        least = most if signature.least is None else signature.least
+        if least <= len(node.arguments) <= most or self.counted(node, most):
+            for argument, wanted in zip(node.arguments, signature.arguments, strict=False):
                 self.wanted(argument, view, wanted)
         return signature.result
 

@@ -131,7 +131,8 @@ class Names:
             return None
         start = Type("ref", of=of.name)
         arguments = tuple((self.library.along(start, p) or NUMBER).given() for p in measure.by.values())
-        return Signature(arguments, measure_type(self.library, measure, of))
+        # What is left out from the right is summed over.
+        return Signature(arguments, measure_type(self.library, measure, of), least=min(1, len(arguments)))
 
 
 @dataclass

@@ -143,7 +143,7 @@ class Trial:
         return Element(self.document, (), self.document.body)
 
     def run(self, session: Session, done: int = 0) -> list[str]:
-        """Play what is given but for the steps that are done already, then the rest; gives what is not as it should be."""
+        """Play what is given but for the steps already done, then the rest; gives what is not as it should be."""
         e = self.whole
         self.given(session, e, done)
         before = self.last(session)

@@ -259,7 +259,7 @@ class _Check:
     def sqlite_triggers(self) -> tuple[dict[str, str], dict[str, str]]:
         """By name what each trigger says, and what it should say."""
         sql = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        there: dict[str, str] = dict(self.session.connection.exec_driver_sql(sql).tuples().all())
+        there: dict[str, str] = {str(name): str(text) for name, text in self.session.connection.exec_driver_sql(sql)}
         made = [s.replace("IF NOT EXISTS ", "") for table in APPEND_ONLY for s in protections("sqlite")(table)]
         return there, {s.split()[2]: s for s in made}
 

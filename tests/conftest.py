@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -45,12 +44,6 @@ def depot(stores: Stores) -> Iterator[World]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def everywhere(request: pytest.FixtureRequest, stores: Stores) -> Iterator[World]:
-    """The same in a file and in PostgreSQL."""
-    with opened(request, stores, DEPOT) as world:
+    """The same in SQLite and in PostgreSQL."""
+    with stores.opened(request, DEPOT) as world:
         yield world
-
-
-def opened(request: pytest.FixtureRequest, stores: Stores, folder: Path) -> AbstractContextManager[World]:
-    if request.param == "postgresql":
-        return stores.postgresql(folder, request.getfixturevalue("postgresql_url"))
-    return stores.on_disk(folder)

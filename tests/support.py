@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter, actor_in, rules_of
 from charter.engine.batch import Batch, Clock, Rules
@@ -159,73 +160,96 @@ def typed(value: Any, field_: Any) -> Any:
     return day(value) if kind == "date" else int(value) if kind == "whole" else value
 
 
+Build = Callable[[World], object]
+
+
 class Stores:
-    """Makes fresh stores: each pack is set up once for a database and copied after that."""
+    """Makes fresh stores: what several tests begin with is built once for a pack and database, and copied after that."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.packs: dict[Path, catalog.Pack] = {}
         self.ready: dict[Path, Rules] = {}
-        self.files: dict[Path, Path] = {}
-        self.templates: dict[Path, str] = {}
+        self.files: dict[tuple[Path, Build | None], Path] = {}
+        self.templates: dict[tuple[Path, Build | None], str] = {}
 
     def pack(self, folder: Path) -> catalog.Pack:
         if folder not in self.packs:
             self.packs[folder] = catalog.load(folder)
         return self.packs[folder]
 
-    def world(self, store: Store, folder: Path) -> World:
+    def world(self, url: str, folder: Path) -> World:
         """Rules are compiled once for all stores of a pack."""
         if folder not in self.ready:
             self.ready[folder] = rules_of(self.pack(folder))
-        return World(store, self.pack(folder), ready=self.ready[folder])
+        return World(Store(url), self.pack(folder), ready=self.ready[folder])
 
-    def set_up(self, url: str, pack: catalog.Pack) -> None:
-        store = Store(url)
-        Charter(store, "test", clock("2026-01-01")).init(pack, "administrator", demonstration=True)
-        if pack.name == DEPOT.name:
-            stocked(World(store, pack))
-        store.close()
+    def set_up(self, url: str, folder: Path, build: Build | None) -> None:
+        world = self.world(url, folder)
+        if build is None:
+            Charter(world.store, "test", clock("2026-01-01")).init(world.pack, "administrator", demonstration=True)
+            if folder == DEPOT:
+                stocked(world)
+        else:
+            build(world)
+        world.store.close()
 
-    def file(self, folder: Path) -> Path:
-        if folder not in self.files:
+    def file(self, folder: Path, build: Build | None) -> Path:
+        key = (folder, build)
+        if key not in self.files:
             path = self.folder / f"{uuid4().hex}.db"
-            self.set_up(f"sqlite:///{path}", self.pack(folder))
-            self.files[folder] = path
-        return self.files[folder]
+            if build is not None:
+                shutil.copy(self.file(folder, None), path)
+            self.set_up(f"sqlite:///{path}", folder, build)
+            self.files[key] = path
+        return self.files[key]
 
     @contextmanager
-    def memory(self, folder: Path) -> Iterator[World]:
-        store = Store("sqlite://")
-        connection = store.engine.raw_connection()
-        source = sqlite3.connect(self.file(folder))
+    def memory(self, folder: Path, build: Build | None = None) -> Iterator[World]:
+        world = self.world("sqlite://", folder)
+        connection = world.store.engine.raw_connection()
+        source = sqlite3.connect(self.file(folder, build))
         source.backup(connection.driver_connection)  # type: ignore[arg-type]
         source.close()
         connection.close()
-        yield self.world(store, folder)
-        store.close()
+        yield world
+        world.store.close()
 
     @contextmanager
-    def on_disk(self, folder: Path) -> Iterator[World]:
+    def on_disk(self, folder: Path, build: Build | None = None) -> Iterator[World]:
         path = self.folder / f"{uuid4().hex}.db"
-        shutil.copy(self.file(folder), path)
-        store = Store(f"sqlite:///{path}")
-        yield self.world(store, folder)
-        store.close()
+        shutil.copy(self.file(folder, build), path)
+        world = self.world(f"sqlite:///{path}", folder)
+        yield world
+        world.store.close()
         path.unlink()
 
     @contextmanager
-    def postgresql(self, folder: Path, server: str) -> Iterator[World]:
+    def postgresql(self, folder: Path, server: str, build: Build | None = None) -> Iterator[World]:
         name = f"w{uuid4().hex}"
-        if folder not in self.templates:
-            self.templates[folder] = f"t{uuid4().hex}"
-            administer(server, f"CREATE DATABASE {self.templates[folder]}")
-            self.set_up(at(server, self.templates[folder]), self.pack(folder))
-        administer(server, f"CREATE DATABASE {name} TEMPLATE {self.templates[folder]}")
-        store = Store(at(server, name))
-        yield self.world(store, folder)
-        store.close()
+        administer(server, f"CREATE DATABASE {name} TEMPLATE {self.template(folder, server, build)}")
+        world = self.world(at(server, name), folder)
+        yield world
+        world.store.close()
         administer(server, f"DROP DATABASE {name}")
+
+    def template(self, folder: Path, server: str, build: Build | None) -> str:
+        key = (folder, build)
+        if key not in self.templates:
+            name = f"t{uuid4().hex}"
+            below = "template1" if build is None else self.template(folder, server, None)
+            administer(server, f"CREATE DATABASE {name} TEMPLATE {below}")
+            self.set_up(at(server, name), folder, build)
+            self.templates[key] = name
+        return self.templates[key]
+
+    def opened(
+        self, request: pytest.FixtureRequest, folder: Path, build: Build | None = None
+    ) -> AbstractContextManager[World]:
+        """A store in the database that the fixture's parameter names."""
+        if request.param == "postgresql":
+            return self.postgresql(folder, request.getfixturevalue("postgresql_url"), build)
+        return self.memory(folder, build)
 
 
 def at(server: str, name: str) -> str:

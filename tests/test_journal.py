@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -16,12 +17,16 @@ BALANCES = "SELECT account, account_key, sum(amount) FROM charter_entry GROUP BY
 UNBALANCED = "SELECT voucher FROM charter_entry GROUP BY voucher, currency, company HAVING sum(amount) <> 0"
 
 
-@pytest.fixture
-def busy(everywhere: World) -> World:
-    """Two orders sent, one of them above the limit from which something is given away."""
-    sent(everywhere, "1", lines=[("A", "2")])
-    sent(everywhere, "2", lines=[("A", "11"), ("B", "1")])
-    return everywhere
+def two_sent(world: World) -> None:
+    """Two orders, one of them above the limit from which something is given away."""
+    sent(world, "1", lines=[("A", "2")])
+    sent(world, "2", lines=[("A", "11"), ("B", "1")])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def busy(request: pytest.FixtureRequest, stores: Stores) -> Iterator[World]:
+    with stores.opened(request, DEPOT, two_sent) as world:
+        yield world
 
 
 def test_a_voucher_says_what_its_posting_says(depot: World) -> None:
@@ -44,7 +49,7 @@ def test_every_voucher_balances(busy: World) -> None:
     assert busy.rows(UNBALANCED) == []
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     quantities=st.lists(st.decimals("0.001", "999", places=6), min_size=1, max_size=12),
     price=st.decimals("0.000001", "9999.999999", places=6),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,7 @@ def taken_again(world: World) -> list[str]:
     return verify(Charter(world.store, "test", clock()), reperform=True).problems
 
 
-@pytest.fixture
-def busy(depot: World) -> World:
+def busy_days(depot: World) -> None:
     depot.create("actor", number="max", name="Max")
     for number, lines in {"1": [("A", "2")], "2": [("A", "11"), ("B", "1")], "3": [("B", "7"), ("C", "3")]}.items():
         sent(depot, number, lines=lines)
@@ -39,7 +39,12 @@ def busy(depot: World) -> World:
     depot.create("order", number="gone", depot="N", ordered_on="2026-03-02")
     depot.must("order", "rename", "gone", number="away")
     depot.must("order", "delete", "away")
-    return depot
+
+
+@pytest.fixture
+def busy(stores: Stores) -> Iterator[World]:
+    with stores.memory(DEPOT, busy_days) as world:
+        yield world
 
 
 def test_everything_comes_out_again(busy: World) -> None:

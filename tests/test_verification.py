@@ -6,6 +6,7 @@ The one who changes it here removes the protections first and puts them back aft
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from charter.engine.errors import InvalidInput
@@ -15,18 +16,22 @@ from charter.engine.verification import Verification, verify
 from support import DEPOT, Stores, World, approved, ordered, sent
 
 
-@pytest.fixture
-def busy(everywhere: World) -> World:
-    """A store in which about everything has happened once."""
-    ordered(everywhere, "1")
-    sent(everywhere, "2", lines=[("A", "11"), ("B", "1")])
-    sent(everywhere, "3", depot="S")
-    everywhere.must("order", "take_back", "3")
-    everywhere.must("order", "pack", "1", extra="5")
-    everywhere.create("order", number="gone", depot="N", ordered_on="2026-03-02")
-    everywhere.must("order", "delete", "gone")
-    everywhere.fire("order", "approve", "1")
-    return everywhere
+def about_everything(world: World) -> None:
+    """Whatever may happen has happened once."""
+    ordered(world, "1")
+    sent(world, "2", lines=[("A", "11"), ("B", "1")])
+    sent(world, "3", depot="S")
+    world.must("order", "take_back", "3")
+    world.must("order", "pack", "1", extra="5")
+    world.create("order", number="gone", depot="N", ordered_on="2026-03-02")
+    world.must("order", "delete", "gone")
+    world.fire("order", "approve", "1")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def busy(request: pytest.FixtureRequest, stores: Stores) -> Iterator[World]:
+    with stores.opened(request, DEPOT, about_everything) as world:
+        yield world
 
 
 def verified(world: World, head: str | None = None, reperform: bool = False) -> Verification:
