@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -451,21 +449,6 @@ def test_a_pack_comes_back_from_its_data(files: Files) -> None:
     for document, other in zip(pack.documents, again.documents, strict=True):
         assert dict(document.places) == dict(other.places)
         assert dict(document.key_places) == dict(other.key_places)
-
-
-def test_a_pack_of_five_thousand_lines_comes_back_fast(files: Files) -> None:
-    for number in range(50):
-        rows = "".join(f"  - {{name: r{row}, when: {{a: b, c: [d, e]}}, then: {{x: y}}}}\n" for row in range(96))
-        files.write(f"mine/f{number}.yaml", f"decision: d{number}\ndoc: Many rows.\nrows:\n{rows}")
-    text = json.dumps(files.load().to_data())
-    best = min(_seconds(lambda: Pack.from_data(json.loads(text)).find("decision", "d1")) for _ in range(5))
-    assert best < 0.06  # 0.03 is the aim; a loaded machine gets twice that
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def test_the_hash_is_that_of_names_and_texts(files: Files, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ Each file in `mistakes/` is laid over the pack in `mistakes/pack/`; the comment 
 
 from __future__ import annotations
 
-import timeit
 from pathlib import Path
 
 import pytest
@@ -83,12 +82,3 @@ def test_a_posting_needs_a_ledger(tmp_path: Path) -> None:
         text = path.read_text("utf-8")
         (tmp_path / path.name).write_text(text.partition("ledger:")[0] if path.name == "pack.yaml" else text, "utf-8")
     assert "R505" in [diagnostic.code for diagnostic in said_of(tmp_path)[0]]
-
-
-def test_a_thousand_lines_are_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond what the schemas cost; the limit leaves room for a slow machine."""
-    pack, _, lines = read_pack(library().root / "rules")
-    assert pack is not None
-    monkeypatch.setattr(checking, "problems", lambda document: [])
-    seconds = min(timeit.repeat(lambda: check(pack), number=1, repeat=5))
-    assert seconds / sum(map(len, lines.values())) * 1000 < 0.1
