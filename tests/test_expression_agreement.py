@@ -165,7 +165,7 @@ def operands(kind: str, depth: int, optional: bool = False) -> st.SearchStrategy
 def reckoned(kind: str, depth: int) -> list[st.SearchStrategy[str]]:
     if kind == "text":
         return [st.tuples(operands(kind, depth - 1), operands(kind, depth - 1)).map(lambda t: f"({t[0]} + {t[1]})")]
-    if kind not in ("number", "money", "price", "whole"):
+    if kind not in ("number", "money", "whole"):
         return []
     given_ones = operands(kind, depth - 1)
     summed = st.tuples(given_ones, st.sampled_from("+-"), given_ones).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
