@@ -226,6 +226,7 @@ def main() -> None:
 
 
 PLAN = click.option("--plan", is_flag=True, help="Show what would happen, with amounts; write nothing.")
+ACKNOWLEDGE = click.option("--acknowledge", metavar="NAME", multiple=True, help="Accept the warning of that name.")
 WHERE = click.option("--where", metavar="EXPR", help="A condition over the fields of the records.")
 
 
@@ -257,10 +258,11 @@ def init(ctx: click.Context, administrator: str | None, demonstration: bool, pla
 @click.option("--skip-refused", is_flag=True, help="Import the good rows; write the others to a file to mend.")
 @click.option("--refused", metavar="FILE", type=click.Path(path_type=Path), help="Where refused rows are written.")
 @click.option("--template", is_flag=True, help="Print an empty file instead: the columns that are read.")
+@ACKNOWLEDGE
 @PLAN
 @click.pass_context
 def import_(ctx: click.Context, record: str, files: tuple[Path, ...], mapping: str | None, skip_refused: bool,
-            refused: Path | None, template: bool, plan: bool) -> int:  # fmt: skip
+            refused: Path | None, template: bool, acknowledge: tuple[str, ...], plan: bool) -> int:  # fmt: skip
     """Create records from the rows of files: csv, tsv, json, json lines or xml.
 
     Every wrong row is printed with file, line, column and rule. If one is refused nothing is written, unless
@@ -271,7 +273,7 @@ def import_(ctx: click.Context, record: str, files: tuple[Path, ...], mapping: s
 
     if template:
         return f.print_template(called(ctx), record, mapping)
-    return f.import_rows(called(ctx), record, files, mapping, f.Wishes(skip_refused, plan, refused))
+    return f.import_rows(called(ctx), record, files, mapping, f.Wishes(skip_refused, plan, refused, acknowledge))
 
 
 @charter.command("list", cls=PackCommand)
@@ -280,7 +282,10 @@ def import_(ctx: click.Context, record: str, files: tuple[Path, ...], mapping: s
 @click.option("--limit", metavar="N", type=click.IntRange(min=0), help="Print at most so many.")
 @click.pass_context
 def list_(ctx: click.Context, record: str, where: str | None, limit: int | None) -> int:
-    """Print the records of a type, by key. `entry` and `voucher` are the ledger's."""
+    """Print the records of a type, by key, with what may be done next and by whom.
+
+    `entry` and `voucher` are the ledger's.
+    """
     from .engine.commands_records import list_records
 
     return list_records(called(ctx), record, where, limit)
@@ -303,7 +308,7 @@ def show(ctx: click.Context, record: str, key: str) -> int:
 @click.argument("keys", nargs=-1, metavar="[ID…|-]")
 @WHERE
 @click.option("--set", "sets", metavar="FIELD=VALUE", multiple=True, help="What the event takes; records by their key.")
-@click.option("--acknowledge", metavar="NAME", multiple=True, help="Accept the warning of that name.")
+@ACKNOWLEDGE
 @PLAN
 @click.pass_context
 def fire(ctx: click.Context, record: str, event: str, keys: tuple[str, ...], where: str | None, sets: tuple[str, ...],
@@ -315,22 +320,23 @@ def fire(ctx: click.Context, record: str, event: str, keys: tuple[str, ...], whe
     """
     from .engine.commands_events import Wishes, fire_event
 
-    return fire_event(called(ctx), record, event, keys, where, Wishes(sets, frozenset(acknowledge), plan))
+    return fire_event(called(ctx), record, event, keys, where, Wishes(sets, acknowledge, plan))
 
 
 @charter.command(cls=PackCommand)
 @click.argument("process")
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE…]")
+@ACKNOWLEDGE
 @PLAN
 @click.pass_context
-def run(ctx: click.Context, process: str, given: tuple[str, ...], plan: bool) -> int:
+def run(ctx: click.Context, process: str, given: tuple[str, ...], acknowledge: tuple[str, ...], plan: bool) -> int:
     """Run a process over all records that it selects, in chunks; what is refused is printed.
 
     It can be stopped and run again: what is done is not done twice.
     """
-    from .engine.commands_events import run_process
+    from .engine.commands_events import Wishes, run_process
 
-    return run_process(called(ctx), process, given, plan)
+    return run_process(called(ctx), process, given, Wishes((), acknowledge, plan))
 
 
 # --- what came of it -------------------------------------------------------------------------------------------------
@@ -362,12 +368,15 @@ def why(ctx: click.Context, subject: tuple[str, ...]) -> int:
 @click.argument("key", metavar="ID")
 @click.argument("event")
 @click.option("--set", "sets", metavar="FIELD=VALUE", multiple=True, help="What the event would be given.")
+@ACKNOWLEDGE
 @click.pass_context
-def why_not(ctx: click.Context, record: str, key: str, event: str, sets: tuple[str, ...]) -> int:
+def why_not(ctx: click.Context, record: str, key: str, event: str, sets: tuple[str, ...],
+            acknowledge: tuple[str, ...]) -> int:  # fmt: skip
     """Say what stands against an event, for you or for the actor that --as names. Nothing is done."""
     from .engine.commands_audit import print_why_not
+    from .engine.commands_events import Wishes
 
-    return print_why_not(called(ctx), record, key, event, sets)
+    return print_why_not(called(ctx), record, key, event, Wishes(sets, acknowledge))
 
 
 @charter.command(cls=PackCommand)

@@ -239,6 +239,16 @@ def event_named(library: Library, record: d.Record, event: str) -> list[d.Transi
     return transitions
 
 
+def warnings_named(library: Library, names: Sequence[str]) -> frozenset[str]:
+    """The warnings that are accepted; an event may fire others, so any of the pack may be named."""
+    flows = [w for record in library.records() for w in library.workflows_of(record)]
+    known = {w.name for flow in flows for t in flow.transitions for w in t.warnings if w.name}
+    for name in names:
+        if name not in known:
+            raise unknown("warning", name, sorted(known))
+    return frozenset(names)
+
+
 def pairs_given(given: Iterable[str], option: str = "") -> dict[str, str]:
     """Texts such as `until=2026-03-31` by name."""
     found: dict[str, str] = {}

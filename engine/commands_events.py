@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from . import definitions as d
 from .batch import Batch, pieces
-from .commands import Call, Progress, event_named, pairs_given, record_named, unknown, values_given
+from .commands import Call, Progress, event_named, pairs_given, record_named, unknown, values_given, warnings_named
 from .commands_keys import Keys
 from .commands_records import Chosen, chosen_by_keys, chosen_where
-from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Tally, Verdict, referred
+from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Verdict, referred
 from .errors import DONE, REFUSED, InvalidInput, UsageFault
 from .firings import Request, Root, in_tree_order
 from .notation import Value
@@ -19,6 +19,7 @@ from .output import Sheet, unescaped
 from .processes import run as run_chunks
 from .processes import takes_of
 from .store import Session
+from .tallies import Tally
 
 CHUNK = 1000
 HEADER = "key"  # of the keys in what `list` prints
@@ -29,10 +30,10 @@ HEADER = "key"  # of the keys in what `list` prints
 
 @dataclass(frozen=True)
 class Wishes:
-    """How an event is wanted: what it takes as FIELD=VALUE, and the warnings that are accepted."""
+    """How an event is wanted: what it takes as FIELD=VALUE, and the names of the warnings that are accepted."""
 
     sets: Sequence[str] = ()
-    acknowledged: frozenset[str] = frozenset()
+    acknowledged: Sequence[str] = ()
     plan: bool = False
 
 
@@ -42,6 +43,7 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
     transitions = event_named(call.library, record, event)
     fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
     values = values_given(fields, pairs_given(wishes.sets, "--set"), f"`{event}` of {name}")
+    accepted = warnings_named(call.library, wishes.acknowledged)
     batch = call.batch(wishes.plan)
     creates = all(t.creates for t in transitions)
     chosen = [None] if creates else records_meant(call, record, keys, where)
@@ -50,7 +52,7 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
     if not chosen:
         call.say(f"No {name} meets the condition; nothing was done.")
         return DONE
-    asked = (Request(name, event, c.id if c else None, values, "fire", wishes.acknowledged) for c in chosen)
+    asked = (Request(name, event, c.id if c else None, values, "fire", accepted) for c in chosen)
     verdicts = Verdicts(call, batch, event)
     for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
         verdicts.add(piece, [c.key if c else None for c in part], len(chosen))
@@ -95,14 +97,15 @@ def without_header(call: Call, session: Session, record: d.Record, keys: list[st
 # --- run -------------------------------------------------------------------------------------------------------------
 
 
-def run_process(call: Call, name: str, given: Sequence[str], plan: bool) -> int:
+def run_process(call: Call, name: str, given: Sequence[str], wishes: Wishes) -> int:
     """Run a process: what is refused is printed, the rest is counted."""
     process = call.library.process(name)
     if process is None:
         raise unknown("process", name, [doc.name for doc in call.library.pack.all("process")])
     values = takes_given(process.takes, given, name)
-    verdicts = Verdicts(call, call.batch(plan), process.event, refused_only=not plan)
-    for roots, total in run_chunks(verdicts.batch, process, values):
+    accepted = warnings_named(call.library, wishes.acknowledged)
+    verdicts = Verdicts(call, call.batch(wishes.plan), process.event, refused_only=not wishes.plan)
+    for roots, total in run_chunks(verdicts.batch, process, values, accepted):
         verdicts.add(roots, [None] * len(roots), total)
     if not verdicts.selected:
         call.say(f"{name}: there is nothing to do.")

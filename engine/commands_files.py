@@ -13,7 +13,7 @@ from typing import Any
 
 from . import definitions as d
 from . import mapping_definitions as m
-from .commands import Call, Progress, counted, record_named, unknown
+from .commands import Call, Progress, counted, record_named, unknown, warnings_named
 from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
 from .import_results import Imported, refused_file
@@ -25,6 +25,7 @@ from .output import Column, Sheet
 from .statement_definitions import statement_of
 from .statement_reports import as_data, as_table
 from .statements import report
+from .tallies import ControlTotals, Tally
 
 PROBLEM = ("file", "line", "column", "says", "rule")
 
@@ -51,11 +52,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Wishes:
-    """How an import is wanted; `aside` names the file for the rows that are refused."""
+    """How an import is wanted; `aside` names the file for the rows that are refused; the warnings are accepted."""
 
     skip_refused: bool = False
     plan: bool = False
     aside: Path | None = None
+    acknowledged: Sequence[str] = ()
 
 
 def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str | None, wishes: Wishes) -> int:
@@ -69,9 +71,9 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
         sheet = call.sheet(PROBLEM, "refused", right=["line"], record=name, mapping=mapping_name, planned=wishes.plan)
         for problem in problems:
             sheet.add(Refusal(problem))
-        sheet.end(**tail_of(results))
+        sheet.end(**tail_of(call.library, results))
     for result in results:
-        call.say(said_of(result, wishes))
+        call.say(said_of(call.library, result, wishes))
         set_aside(call, result, wishes)
     if any(r.is_written for r in results):
         call.say_head()
@@ -81,9 +83,11 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
 def imported(call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: Wishes) -> Imported:
     progress = Progress()
     batch = call.batch(wishes.plan)
+    accepted = warnings_named(call.library, wishes.acknowledged)
     result = import_files(
-        batch, mapping, files, wishes.skip_refused, on_progress=lambda now: progress.at(now.rows - progress.done)
-    )
+        batch, mapping, files, wishes.skip_refused, acknowledged=accepted,
+        on_progress=lambda now: progress.at(now.rows - progress.done),
+    )  # fmt: skip
     progress.wipe()
     return result
 
@@ -124,7 +128,7 @@ def file_sets(mapping: m.Mapping, files: Sequence[Path]) -> list[dict[str, Path]
     return [dict(zip(names, files, strict=True))]
 
 
-def said_of(result: Imported, wishes: Wishes) -> str:
+def said_of(library: Library, result: Imported, wishes: Wishes) -> str:
     """What an import came to, in a sentence."""
     would = "" if result.is_written else "would be "
     beside = Counter(result.created)
@@ -135,6 +139,11 @@ def said_of(result: Imported, wishes: Wishes) -> str:
     parts += [f"{result.skipped:,} there already"] if result.skipped else []
     parts += [f"{result.refused:,} refused"] if result.refused else []
     said = f"{result.files['']}: {counted(result.rows, 'row')} of {result.record}: {', '.join(parts)}."
+    named = result.totals.texts(library.manifest.currencies)
+    if totals := [f"{name} {text} {unit}".rstrip() for name, unit, text in named]:
+        said += f" Control totals: {', '.join(totals)}."
+    if result.tally.vouchers:
+        said += f" With it {would}written: {result.tally.said_of_vouchers(library)}."
     if wishes.plan:
         return said + " Nothing was written."
     if result.refused and not wishes.skip_refused:
@@ -142,14 +151,19 @@ def said_of(result: Imported, wishes: Wishes) -> str:
     return said
 
 
-def tail_of(results: Sequence[Imported]) -> dict[str, Any]:
+def tail_of(library: Library, results: Sequence[Imported]) -> dict[str, Any]:
     created: Counter[str] = Counter()
+    tally, totals = Tally(), ControlTotals()
     for result in results:
         created += result.created
+        tally += result.tally
+        totals += result.totals
+    named = totals.texts(library.manifest.currencies)
     return {
         "rows": sum(r.rows for r in results), "created": dict(sorted(created.items())),
         "skipped": sum(r.skipped for r in results), "refused_rows": sum(r.refused for r in results),
-        "written": any(r.is_written for r in results),
+        "control_totals": [{"field": n, "currency": c or None, "total": text} for n, c, text in named],
+        "vouchers": tally.vouchers, "debits": tally.amounts(library), "written": any(r.is_written for r in results),
     }  # fmt: skip
 
 

@@ -7,23 +7,25 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import func
 
 from . import definitions as d
+from .batch import pieces
 from .commands import Call, counted, filtered, record_named
 from .commands_keys import Keys, columns_shown, in_key_order, key_text
 from .errors import DONE, UsageFault
 from .gathering import Gatherer
 from .model import Type
+from .next_steps import Next, NextStep
 from .queries import types_of
 from .source import did_you_mean
 from .store import Session, decoder
 
 CHUNK = 1000
 MOST_NAMED = 20
+MOST_ACTORS = 3  # named for a step of a list
 
 Path = tuple[str, ...]
 
@@ -32,22 +34,47 @@ Path = tuple[str, ...]
 class Line:
     """A record as `list` shows it."""
 
+    id: int
     key: str
     cells: tuple[str, ...]
     fields: dict[str, Any]
 
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line with what may be done next and by whom."""
+
+    line: Line
+    next: Sequence[NextStep]
+
     def rows(self) -> Iterator[Sequence[str]]:
-        yield (self.key, *self.cells)
+        yield (self.line.key, *self.line.cells, "; ".join(map(step_in_short, self.by_hand)))
 
     def data(self) -> dict[str, Any]:
-        return {"key": self.key, "fields": self.fields}
+        steps = [{"event": s.event, "to": s.leads_to or None, "actors": s.actors,
+                  "needs": [t.name for t in s.takes if t.needed]} for s in self.by_hand]  # fmt: skip
+        return {"key": self.line.key, "fields": self.line.fields, "next": steps}
+
+    @property
+    def by_hand(self) -> list[NextStep]:
+        """What somebody may fire; the rest comes with other events."""
+        return [s for s in self.next if s.who]
+
+
+def step_in_short(step: NextStep) -> str:
+    """The event and who may fire it; where nobody may, what it would take."""
+    actors = step.actors
+    if not actors:
+        return f"{step.event}: nobody ({' or '.join(right.said for right in step.who)})"
+    more = f" and {len(actors) - MOST_ACTORS} more" if len(actors) > MOST_ACTORS + 1 else ""
+    return f"{step.event}: {', '.join(actors[:MOST_ACTORS] if more else actors)}{more}"
 
 
 # --- list ------------------------------------------------------------------------------------------------------------
 
 
 def list_records(call: Call, name: str, where: str | None, limit: int | None) -> int:
-    """Print the records of a type in the order of their keys."""
+    """Print the records of a type in the order of their keys, each with what may be done next and by whom."""
     record = record_named(call.library, name, ledger=True)
     call.prepare(where)
     with tempfile.SpooledTemporaryFile(max_size=1 << 20, mode="w+", encoding="utf-8", newline="") as spool:
@@ -66,13 +93,16 @@ def _listed(listing: Listing, where: str | None, limit: int | None, spool: Any) 
     listing.filter(where)
     shown = [c for c in listing.columns if c.name not in listing.key_fields]
     sheet = listing.call.sheet(
-        ["key", *(c.name for c in shown)], "records", spool, [c.name for c in shown if c.type.is_numeric],
+        ["key", *(c.name for c in shown), "next"], "records", spool, [c.name for c in shown if c.type.is_numeric],
         spare=True, record=listing.record.name,
     )  # fmt: skip
+    next_ = Next(listing.call.charter, listing.session, listing.call.charter.rules, None)
     count = 0
-    for line in listing.lines(shown, limit):
-        sheet.add(line)
-        count += 1
+    for lines in pieces(listing.lines(shown, limit), CHUNK):
+        steps = next_.steps(listing.record.name, [line.id for line in lines])
+        for line in lines:
+            sheet.add(Listed(line, steps.get(line.id, ())))
+        count += len(lines)
     sheet.end()
     more = listing.count() if limit is not None and count == limit else 0
     return count, more if more > count else 0
@@ -101,7 +131,8 @@ class Listing:
         self.joined = self.call.joined(self.record)
         self.gatherer = self.call.gatherer(self.session)
         self.keys = Keys(self.library)
-        self.columns = [Shown(n, t, self.currency_path(n, t)) for n, t in columns_shown(self.library, self.record)]
+        shown = columns_shown(self.library, self.record)
+        self.columns = [Shown(n, t, self.library.currency_path(self.record, n)) for n, t in shown]
         # What the key says already is not said again beside it.
         self.key_fields = set(self.record.key)
 
@@ -111,14 +142,6 @@ class Listing:
 
     def only(self, id_: int) -> None:
         self.conditions.append(self.joined.base.c.id == id_)
-
-    def currency_path(self, name: str, type_: Type) -> Path | None:
-        f = self.record.fields.get(name)
-        if f is None or type_.kind != "money":
-            return None
-        declared = f.currency or self.record.currency or (("currency",) if "currency" in self.record.fields else None)
-        found = self.library.along(Type("ref", of=self.record.name), declared) if declared else None
-        return declared if found and found.kind in ("text", "choice") else None
 
     def count(self) -> int:
         statement = self.joined.selecting(func.count()).where(*self.conditions)
@@ -134,7 +157,7 @@ class Listing:
         statement = self.joined.select(reading).where(*self.conditions).order_by(*order).limit(limit)
         decode = decoder(types_of(self.library, self.record, reading))
         rows = map(decode, self.session.stream(statement))
-        while chunk := list(islice(rows, CHUNK)):
+        for chunk in pieces(rows, CHUNK):
             first = 1 + len(keys)
             named = [dict(zip((c.name for c in self.columns), row[first:], strict=False)) for row in chunk]
             self.keys.learn(self.gatherer, self.referred(named))
@@ -142,7 +165,7 @@ class Listing:
                 places = self.places(dict(zip(currencies, row[first + len(own) :], strict=True)))
                 cells = tuple(self.keys.text(values[c.name], c.type, places.get(c.currency)) for c in shown)
                 data = {c.name: self.keys.data(values[c.name], c.type) for c in self.columns}
-                yield Line(key_text(row[1:first]), cells, data)
+                yield Line(row[0], key_text(row[1:first]), cells, data)
 
     def referred(self, rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, int]]:
         for column in self.columns:

@@ -48,8 +48,8 @@ class Portrait:
     steps: list[NextStep]
 
     def data(self) -> dict[str, Any]:
-        return {"version": VERSION, "record": self.record.name, **self.line.data(), "children": self.children,
-                "next": [asdict(step) for step in self.steps]}  # fmt: skip
+        return {"version": VERSION, "record": self.record.name, "key": self.line.key, "fields": self.line.fields,
+                "children": self.children, "next": [asdict(step) for step in self.steps]}  # fmt: skip
 
     def details(self) -> Iterator[Detail]:
         for name, cell in zip(self.names, self.line.cells, strict=True):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from .commands_keys import Keys, Numbered, numbered
@@ -225,50 +223,3 @@ def referred(library: Library, root: Root) -> Iterator[Numbered]:
                 yield types["account"].of, account
                 named = {n: v for (n, _), v in zip(dimensions, values, strict=True)}
                 yield from numbered(named, dimensions)
-
-
-# --- what it all comes to --------------------------------------------------------------------------------------------
-
-
-class Tally:
-    """Counts what came of many requests."""
-
-    def __init__(self) -> None:
-        self.done = self.refused = self.vouchers = 0
-        self.created: Counter[str] = Counter()
-        self.debits: dict[str, Decimal] = {}
-
-    def add(self, roots: Iterable[Root]) -> None:
-        for root in roots:
-            if root.reasons:
-                self.refused += 1
-            elif root.firing is not None:
-                self.done += 1
-                self.add_effects(root.firing)
-
-    def add_effects(self, root: Firing) -> None:
-        for firing in in_tree_order(root):
-            if firing.program.transition.creates and firing is not root:
-                self.created[firing.record.name] += 1
-            for voucher in firing.vouchers:
-                self.vouchers += 1
-                debit = sum((e[3] for e in voucher.entries if e[3] > 0), ZERO)
-                self.debits[voucher.currency] = self.debits.get(voucher.currency, ZERO) + debit
-
-    def said(self, library: Library, event: str, planned: bool) -> str:
-        """All of it in a sentence."""
-        would = "would be " if planned else ""
-        parts = [f"{event}: {self.done:,} {would}done", f"{self.refused:,} {would}refused"]
-        parts += [f"{count:,} {name} {would}created" for name, count in sorted(self.created.items())]
-        if self.vouchers:
-            amounts = " and ".join(f"{self.amount(library, c)} {c}" for c in sorted(self.debits))
-            parts.append(f"{self.vouchers:,} voucher{'s'[: self.vouchers != 1]} of {amounts}")
-        return ", ".join(parts) + (". Nothing was written." if planned else ".")
-
-    def amount(self, library: Library, currency: str) -> str:
-        return shown(self.debits[currency], library.manifest.currencies.get(currency))
-
-    def data(self, library: Library) -> dict[str, Any]:
-        debits = {c: self.amount(library, c) for c in sorted(self.debits)}
-        return {"done": self.done, "refused": self.refused, "created": dict(sorted(self.created.items())),
-                "vouchers": self.vouchers, "debits": debits}  # fmt: skip

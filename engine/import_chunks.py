@@ -8,7 +8,7 @@ from typing import Any
 
 from .batch import Batch, resolve
 from .facts import Facts
-from .firings import Request
+from .firings import Firing, Request
 from .gathering import Gatherer, typed_key
 from .import_matches import Matches
 from .import_results import Done, Known
@@ -29,6 +29,7 @@ class Chunk:
         self.matches = Matches(self.gatherer, shapes, known.met)
         self.done = Done()
         self.wanted: list[Wanted] = []
+        self.created: list[Firing] = []  # of the rows, not of what they name
         self._identities: dict[tuple[str, str], Identity | None] = {}
         self._key_types: dict[str, list[Type]] = {}
 
@@ -42,6 +43,7 @@ class Chunk:
             self.settle(levels[level])
         for wanted in self.wanted:
             self.count(wanted)
+        self.done.totals.add(self.gatherer, self.created, self.shapes.row.fields)
         return [w for w in self.wanted if w.outcome == "refused"]
 
     def count(self, wanted: Wanted) -> None:
@@ -88,7 +90,8 @@ class Chunk:
         return list(named.values()), rows
 
     def want(self, shape: Shape, values: Mapping[str, Any], row: MappedRow, is_row: bool) -> Wanted:
-        request = Request(shape.record.name, shape.event, None, values, f"{row.file}:{row.line}")
+        source = f"{row.file}:{row.line}"
+        request = Request(shape.record.name, shape.event, None, values, source, self.shapes.acknowledged)
         return Wanted(shape, request, row, is_row, self.identity(shape, values), values)
 
     def identity(self, shape: Shape, values: Mapping[str, Any]) -> Identity | None:
@@ -179,7 +182,10 @@ class Chunk:
         if not level:
             return
         roots = self.batch.piece(self.session, [w.request for w in level])
+        self.done.tally.add(roots)
         for wanted, root in zip(level, roots, strict=True):
             wanted.outcome = "created"
+            if root.firing and not root.reasons and wanted.is_row:
+                self.created.append(root.firing)
             if root.reasons:
                 wanted.refuse((("", r) for r in root.reasons), is_logged=True)

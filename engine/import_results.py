@@ -16,6 +16,7 @@ from .mapping_definitions import Form
 from .mapping_definitions import Mapping as FileMapping
 from .mappings import RowProblem
 from .readers import columns_in, read_rows
+from .tallies import ControlTotals, Tally
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Imported:
     created: records by type, those that the rows named and that were missing included. skipped: rows whose record is
     there with the same content. problems: everything that stands against rows (those of a second file included), at the
     end sorted by line; a row may have several. is_written: something was written besides the refusal log; if not,
-    `created` says what would be.
+    `created` says what would be. tally: what came with it, vouchers above all. totals: the sums of the rows' figures.
     """
 
     record: str
@@ -35,6 +36,8 @@ class Imported:
     skipped: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     is_written: bool = False
+    tally: Tally = field(default_factory=Tally)
+    totals: ControlTotals = field(default_factory=ControlTotals)
     _refused: set[int] = field(default_factory=set)
     _created_rows: int = 0
 
@@ -52,6 +55,8 @@ class Imported:
         self.created += done.created
         self.skipped += done.skipped
         self.problems += done.problems
+        self.tally += done.tally
+        self.totals += done.totals
         self._created_rows += done.created_rows
         self._refused.update(p.line for p in done.problems if p.file == str(self.files[""]))
 
@@ -73,6 +78,8 @@ class Done:
     there: set[Identity] = field(default_factory=set)
     refused: dict[Identity, list[Reason]] = field(default_factory=dict)
     met: Counter[str] = field(default_factory=Counter)
+    tally: Tally = field(default_factory=Tally)
+    totals: ControlTotals = field(default_factory=ControlTotals)
 
 
 @dataclass

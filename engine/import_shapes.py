@@ -64,10 +64,11 @@ class Shape:
 
 @dataclass
 class Shapes:
-    """The record types that a mapping creates."""
+    """The record types that a mapping creates, and the warnings that are accepted at that."""
 
     library: Library
     mapping: FileMapping
+    acknowledged: frozenset[str] = frozenset()
     found: dict[str, Shape] = field(default_factory=dict)
 
     def of(self, name: str) -> Shape:

@@ -31,13 +31,14 @@ def import_files(
     files: Mapping[str, Path],
     skip_refused: bool = False,
     chunk: int = CHUNK,
+    acknowledged: frozenset[str] = frozenset(),
     on_progress: Callable[[Imported], None] = lambda _: None,
 ) -> Imported:
     """Create the records that a file holds; `files` gives the main file under "" and others by their name in `beside`.
 
     Everything is one transaction, and if a row is refused nothing is written but the refusal log. With `skip_refused`
     each chunk of rows is a transaction, and a refused row is set aside together with what only it would have created.
-    With the batch's plan everything is done and nothing written.
+    With the batch's plan everything is done and nothing written. `acknowledged` names the warnings that are accepted.
 
     A record is known by its key. Where it is there already and was created with the same values (whatever became of it
     since), the row is skipped; if it was created with others, the row is refused. A record whose type has no key, or
@@ -51,7 +52,7 @@ def import_files(
     Raises InvalidPack where the mapping cannot work, InvalidInput where a file cannot be read (chunks written before
     stay), UsageFault where the record type cannot be created from a file.
     """
-    return _Import(batch, mapping, files, skip_refused, chunk, on_progress).run()
+    return _Import(batch, mapping, files, skip_refused, chunk, acknowledged, on_progress).run()
 
 
 class _TakenBack(Exception):
@@ -70,11 +71,12 @@ class _Import:
     files: Mapping[str, Path]
     skips: bool
     size: int
+    acknowledged: frozenset[str]
     on_progress: Callable[[Imported], None]
     shapes: Shapes = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shapes = Shapes(self.batch.rules.library, self.mapping)
+        self.shapes = Shapes(self.batch.rules.library, self.mapping, self.acknowledged)
 
     def run(self) -> Imported:
         self.shapes.of(self.mapping.to)

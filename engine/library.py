@@ -136,6 +136,16 @@ class Library:
     def members(self, record: d.Record) -> list[str]:
         return ["id", *self.states_of(record), *record.fields, *record.children]
 
+    def currency_path(self, record: d.Record, name: str) -> tuple[str, ...] | None:
+        """What leads to the currency of a field of money; None for other fields and where nothing says it."""
+        field = record.fields.get(name)
+        if field is None or field.type.kind != "money":
+            return None
+        own = ("currency",) if "currency" in record.fields else None
+        path = field.currency or record.currency or own
+        found = self.along(Type("ref", of=record.name), path) if path else None
+        return path if found and found.kind in ("text", "choice") else None
+
     def along(self, start: Type, path: tuple[str, ...]) -> Type | None:
         """The type at the end of a path from a value of type `start`; behind an unknown record all is unknown."""
         here = start

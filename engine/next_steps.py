@@ -1,11 +1,10 @@
-"""Says what may be done with a record next and by whom, and why an event is not possible. Writes nothing.
+"""Says what may be done with records next and by whom. Writes nothing.
 
 Who may is found by asking the engine about every actor, so that it cannot differ from what is enforced.
 """
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,20 +19,19 @@ from .application import Charter
 from .batch import Rules
 from .compiler import compile_transition
 from .execution import Work
-from .explanation_data import Change, Refusal
-from .explanation_keys import Keys, find_record
-from .explanation_lines import deeper, moment, shown_value, told
-from .explanation_past import Past
+from .explanation_lines import told
 from .explanation_rules import at
-from .explanations import refusals_of
 from .facts import Facts
-from .firings import Actor, Firing, Reason, Request, Root, in_tree_order
+from .firings import Actor, Firing, Request, Root
 from .gathering import Gatherer
-from .journal import changes
 from .model import Type
-from .money import EXACT, shown
+from .money import EXACT
+from .permission import Permission
 from .store import Session
 from .tables import columns_of
+
+# By record: (event, actor, login) of what was fired on it before.
+Earlier = Mapping[int, Sequence[tuple[str, str, str]]]
 
 # --- what is said ----------------------------------------------------------------------------------------------------
 
@@ -75,104 +73,19 @@ class NextStep:
     kept_from: tuple[str, ...]
     fired_by: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """A reason that stands against an event, in the rule's words."""
-
-    rule: str
-    says: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedVoucher:
-    """A voucher that would be written: its entries are (side, account, amount)."""
-
-    posting: str
-    date: str
-    currency: str
-    entries: tuple[tuple[str, str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one event would bring about for one record."""
-
-    record: str
-    event: str
-    from_state: str | None
-    to_state: str | None
-    changes: tuple[Change, ...]
-    vouchers: tuple[PlannedVoucher, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WhyNot:
-    """What stands against an event; where nothing does, what would come of it: the event itself first."""
-
-    record: str
-    event: str
-    actor: str
-    reasons: tuple[Against, ...]
-    outcomes: tuple[Outcome, ...]
-    instead: tuple[NextStep, ...]
-    refused_before: tuple[Refusal, ...]
-
     @property
-    def is_possible(self) -> bool:
-        return not self.reasons
+    def actors(self) -> list[str]:
+        """All who may, whatever their right, by name."""
+        return sorted({number for right in self.who for number in right.actors})
 
 
-# --- what is asked ---------------------------------------------------------------------------------------------------
+# --- what is possible next -------------------------------------------------------------------------------------------
 
 
 def next_steps(charter: Charter, record: str, id_: int, actor: Actor | None = None) -> list[NextStep]:
     """The events that the states of a record allow, by name, with who may fire them."""
     rules = charter.rules
-    return charter.store.within(lambda session: list(Next(charter, session, rules, actor).steps(record, id_)))
-
-
-def why_not(
-    charter: Charter, record: str, key: str, event: str, actor: Actor, values: Mapping[str, Any] | None = None,
-    acknowledged: frozenset[str] = frozenset(),
-) -> WhyNot:  # fmt: skip
-    """Try an event without writing anything, and say every reason against it or what would come of it.
-
-    `values` are what the event takes, typed as a Request wants them; `acknowledged` are the names of warnings.
-    """
-    rules = charter.rules
-    id_ = charter.store.within(lambda session: find_record(session, rules, record, key))
-    request = Request(record, event, id_, values or {}, "why-not", acknowledged)
-    root = charter.batch(actor, plan=True).chunk([request])[0]
-
-    def said(session: Session) -> WhyNot:
-        keys = planned_keys(Past(session, rules), root)
-        outcomes = keys.settled(lambda: tuple(outcomes_of(rules, keys, root)))
-        called = keys.settled(lambda: keys.called(record, id_))
-        instead = tuple(Next(charter, session, rules, actor).steps(record, id_))
-        before = tuple(refusals_of(session, rules, record, id_))
-        reasons = (*map(against, root.reasons), *not_entitled(instead, event, actor, values or {}))
-        return WhyNot(called, event, actor.number, reasons, outcomes, instead, before)
-
-    return charter.store.within(said)
-
-
-def against(reason: Reason) -> Against:
-    return Against(reason.rule, reason.message, at(reason.place))
-
-
-def not_entitled(steps: Sequence[NextStep], event: str, actor: Actor, values: Mapping[str, Any]) -> Iterator[Against]:
-    """That the actor may not, where the event was not even tried because something that it needs was not given."""
-    for step in steps:
-        untried = any(t.needed and t.name not in values for t in step.takes)
-        if step.event == event and untried and step.may is False:
-            who = " or ".join(f"{r.said} ({', '.join(r.actors) or 'nobody'})" for r in step.who)
-            said = f"{actor.number} may not `{event}` it; it is for {who or 'nobody directly'}."
-            yield Against(event, " ".join((said, *step.kept_from)) if step.kept_from else said, step.place)
-
-
-# --- what is possible next -------------------------------------------------------------------------------------------
+    return charter.store.within(lambda session: Next(charter, session, rules, actor).steps(record, [id_]).get(id_, []))
 
 
 class Next:
@@ -183,6 +96,7 @@ class Next:
         self.clock, self.one_login = charter.clock, charter.is_demonstration
         self.gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), rules.decided)
         self.actors = self.active_actors()
+        self.known: dict[int, Asking] = {}
 
     def active_actors(self) -> list[Actor]:
         """Everybody who may act today, with the roles held."""
@@ -200,107 +114,123 @@ class Next:
             for id_, number, login in self.session.rows(active.order_by(actors.c.number))
         ]
 
-    def steps(self, name: str, id_: int) -> Iterator[NextStep]:
+    def steps(self, name: str, ids: Sequence[int]) -> dict[int, list[NextStep]]:
+        """The steps by record; the store is asked once for all of them."""
         record = self.library.record(name)
-        row = self.gatherer.rows(record, [id_]).get(id_) if record else None
-        if record is None or row is None:
-            return
+        found: dict[int, list[NextStep]] = defaultdict(list)
+        workflows = self.library.workflows_of(record) if record else ()
+        if record is None or not workflows:
+            return found
+        rows = self.gatherer.rows(record, ids)
         place = {n: i for i, (n, _) in enumerate(columns_of(self.library, record))}
-        found = [
-            self.step(record, workflow, t, row)
-            for workflow in self.library.workflows_of(record)
-            for t in workflow.transitions
-            if row[place[workflow.field]] in t.sources
-        ]
-        yield from sorted((s for s in found if s is not None), key=lambda s: (s.event, s.rule))
+        for workflow in workflows:
+            for t in workflow.transitions:
+                fitting = [row for row in rows.values() if row[place[workflow.field]] in t.sources]
+                for id_, step in self.asking(record, workflow, t).steps(fitting) if fitting else ():
+                    found[id_].append(step)
+        for steps in found.values():
+            steps.sort(key=lambda s: (s.event, s.rule))
+        return found
 
-    def step(self, record: d.Record, workflow: d.Workflow, t: d.Transition, row: list[Any]) -> NextStep | None:
-        """The step that a transition offers, None where its conditions do not hold."""
-        asking = Asking(self, record, workflow, t, row)
-        if not asking.applies:
-            return None
-        taken = self.library.taken(record, t)
-        takes = tuple(Taken(n, str(f.type.given()), asking.is_needed(n), f.doc) for n, f in taken.items())
-        rights, kept_from = asking.rights()
-        may = None if self.actor is None else asking.may(self.actor)
-        leads_to = "" if t.deletes else t.target
-        fired_by = tuple(fired_by_events(self.rules, record, t.event))
-        return NextStep(t.event, f"{workflow.name}/{t.name}", at(t.place), t.doc, leads_to, takes, rights, may,
-                        kept_from, fired_by)  # fmt: skip
+    def asking(self, record: d.Record, workflow: d.Workflow, t: d.Transition) -> Asking:
+        if id(t) not in self.known:
+            self.known[id(t)] = Asking(self, record, workflow, t)
+        return self.known[id(t)]
 
 
 class Asking:
-    """One transition asked who may fire it on a record; nothing of it is worked out but what that rests on."""
+    """One transition asked who may fire it on records; nothing of it is worked out but what that rests on."""
 
-    def __init__(self, next_: Next, record: d.Record, workflow: d.Workflow, t: d.Transition, row: list[Any]) -> None:
+    def __init__(self, next_: Next, record: d.Record, workflow: d.Workflow, t: d.Transition) -> None:
         only_asking = replace(t, requirements=(), warnings=(), steps=())
         self.program = compile_transition(next_.library, record, workflow, only_asking)
-        self.next, self.row = next_, row
+        self.next, self.record, self.workflow, self.transition = next_, record, workflow, t
         clock = next_.clock
         self.work = Work(next_.rules.programs, next_.gatherer, UNKNOWN, clock.today, clock.now, next_.one_login)
-        self.firing = self.begun(record, t)
-        self.is_known = self.computed()
-
-    def begun(self, record: d.Record, t: d.Transition) -> Firing:
-        place = {n: i for i, (n, _) in enumerate(self.program.columns)}
-        given = tuple(self.row[place[n]] if n in place else None for n in self.program.taken)
-        v: list[Any] = [None] * self.program.width
-        v[p.OWN], v[p.GIVEN], v[p.SETTING] = self.row, given, self.work.setting
-        request = Request(record.name, t.event, self.row[0])
-        return Firing(Root(request), None, self.program, self.row[0], v)
-
-    def computed(self) -> bool:
-        """Read and work out; False where that rests on something that only whoever fires it will give."""
-        missing = [i for i, v in enumerate(self.firing.v[p.GIVEN]) if v is None]
+        self.fired_by = tuple(fired_by_events(next_.rules, record, t.event))
+        self.place = {n: i for i, (n, _) in enumerate(self.program.columns)}
         sources = [s for op in self.program.operations for s in op.sources]
-        if any(f"v[{p.GIVEN}][{i}]" in s for i in missing for s in sources):
-            return False
+        # What whoever fires it gives, and the decision about who may rests on.
+        self.given = [i for i in range(len(self.program.taken)) if any(f"v[{p.GIVEN}][{i}]" in s for s in sources)]
+        self.entitled: dict[tuple[int, Any], list[Actor]] = {}
+
+    def steps(self, rows: Sequence[list[Any]]) -> Iterator[tuple[int, NextStep]]:
+        """(id, step) for each of these rows that the transition's conditions do not rule out."""
+        firings = [self.begun(row) for row in rows]
+        # Where it rests on something that only whoever fires it will give, nothing can be said of it before.
+        asked = [f for f in firings if all(f.v[p.GIVEN][i] is not None for i in self.given)]
         with localcontext(EXACT):
-            self.work.compute(self.program, [self.firing])
-        return not self.firing.pending
+            self.work.compute(self.program, asked)
+        known = [f for f in asked if not f.pending]
+        earlier = [self.work.permission.earlier(rule, known) if known else {} for rule in self.program.people]
+        are_known = {f.id for f in known}
+        for firing in firings:
+            if firing.id not in are_known:
+                yield firing.id, self.step(firing, self.rights_in_words(), {}, False)
+            elif self.program.when is None or self.program.when(firing.v):
+                rights, kept_from = self.rights(firing, earlier)
+                yield firing.id, self.step(firing, rights, kept_from, self.may(firing, kept_from, earlier))
 
-    @property
-    def applies(self) -> bool:
-        return not self.is_known or self.program.when is None or self.program.when(self.firing.v)
+    def begun(self, row: list[Any]) -> Firing:
+        given = tuple(row[self.place[n]] if n in self.place else None for n in self.program.taken)
+        v: list[Any] = [None] * self.program.width
+        v[p.OWN], v[p.GIVEN], v[p.SETTING] = row, given, self.work.setting
+        return Firing(Root(Request(self.record.name, self.transition.event, row[0])), None, self.program, row[0], v)
 
-    def is_needed(self, name: str) -> bool:
-        """Whether it must be given: what the record has already need not."""
-        field = self.program.taken[name]
-        given = dict(zip(self.program.taken, self.firing.v[p.GIVEN], strict=True))
-        return field.needed and given[name] is None
+    def step(self, firing: Firing, rights: tuple[Right, ...], kept_from: Mapping[str, str], may: bool) -> NextStep:
+        t = self.transition
+        return NextStep(
+            t.event, f"{self.workflow.name}/{t.name}", at(t.place), t.doc, "" if t.deletes else t.target,
+            tuple(self.takes(firing)), rights, None if self.next.actor is None else may, tuple(kept_from.values()),
+            self.fired_by,
+        )  # fmt: skip
 
-    def rights(self) -> tuple[tuple[Right, ...], tuple[str, ...]]:
+    def takes(self, firing: Firing) -> Iterator[Taken]:
+        """What it takes; what the record has already need not be given."""
+        for (name, field), there in zip(self.program.taken.items(), firing.v[p.GIVEN], strict=True):
+            yield Taken(name, str(field.type.given()), field.needed and there is None, field.doc)
+
+    # --- who ---
+
+    def rights_in_words(self) -> tuple[Right, ...]:
+        return tuple(Right(e.said, ()) for e in self.program.entitlements)
+
+    def rights(self, firing: Firing, earlier: Sequence[Earlier]) -> tuple[tuple[Right, ...], dict[str, str]]:
         """(the ways of being allowed with who has them, what keeps some of these from it)."""
-        if not self.is_known:
-            return tuple(Right(e.said, ()) for e in self.program.entitlements), ()
         rights, kept_from = [], {}
-        for e in self.program.entitlements:
-            entitled = [a for a in self.next.actors if self.acting(a).permission.right_of(e, self.firing)]
-            barred = {a.number: said for a in entitled if (said := self.barred(a))}
+        for i, e in enumerate(self.program.entitlements):
+            entitled = self.entitled_to(i, self.work.permission.asked(e, firing))
+            barred = {a.number: said for a in entitled if (said := self.barred(a, firing, earlier))}
             kept_from.update(barred)
             actors = tuple(a.number for a in entitled if a.number not in barred)
-            rights.append(Right(self.work.permission.needed(e, self.firing), actors))
-        return tuple(rights), tuple(kept_from.values())
+            rights.append(Right(self.work.permission.needed(e, firing), actors))
+        return tuple(rights), kept_from
 
-    def may(self, actor: Actor) -> bool:
-        if not self.is_known:
+    def entitled_to(self, index: int, asked: Sequence[tuple[str | None, Any]]) -> list[Actor]:
+        """Who has what is asked; it is asked of every actor, but once for all records that ask the same."""
+        key = (index, tuple(asked))
+        if key not in self.entitled:
+            e = self.program.entitlements[index]
+            self.entitled[key] = [a for a in self.next.actors if self.acting(a).right_by(e, asked)]
+        return self.entitled[key]
+
+    def may(self, firing: Firing, kept_from: Mapping[str, str], earlier: Sequence[Earlier]) -> bool:
+        actor = self.next.actor
+        if actor is None or actor.number in kept_from:
             return False
-        permission = self.acting(actor).permission
-        entitled = actor.unbound or any(permission.right_of(e, self.firing) for e in self.program.entitlements)
-        return entitled and not self.barred(actor)
+        permission = self.acting(actor)
+        entitled = actor.unbound or any(permission.right_of(e, firing) for e in self.program.entitlements)
+        return entitled and not self.barred(actor, firing, earlier)
 
-    def acting(self, actor: Actor) -> Work:
-        self.work.actor = self.work.permission.actor = actor
-        return self.work
+    def acting(self, actor: Actor) -> Permission:
+        self.work.permission.actor = actor
+        return self.work.permission
 
-    def barred(self, actor: Actor) -> str:
+    def barred(self, actor: Actor, firing: Firing, earlier: Sequence[Earlier]) -> str:
         """Why an actor may not, because the people must be different; empty where nothing keeps it."""
-        work = self.acting(actor)
-        for rule in self.program.people:
-            work.permission.keep_apart(rule, [self.firing])
-        said = " ".join(message(self.firing.v) for message, *_ in self.firing.pending if message)
-        self.firing.pending.clear()
-        return said
+        permission = self.acting(actor)
+        rules = zip(self.program.people, earlier, strict=True)
+        return " ".join(said for rule, found in rules if (said := permission.same_person(rule, firing, found)))
 
 
 UNKNOWN = Actor(None, "", "", frozenset())
@@ -336,67 +266,7 @@ def reaches(rules: Rules, other: d.Record, t: d.Transition, step: d.Step, record
     return inner is not None and inner.of == record.name
 
 
-# --- what would come of it -------------------------------------------------------------------------------------------
-
-
-def planned_keys(past: Past, root: Root) -> Keys:
-    """Names for records, those that exist only in the plan included."""
-    keys = Keys(past)
-    for firing in in_tree_order(root.firing) if root.firing else ():
-        if firing.program.transition.creates:
-            keys.called_by[(firing.record.name, firing.id)] = ("(new)", "")
-    return keys
-
-
-def outcomes_of(rules: Rules, keys: Keys, root: Root) -> Iterator[Outcome]:
-    for firing in in_tree_order(root.firing) if root.firing and not root.reasons else ():
-        to = None if firing.row is None else firing.row[firing.program.state_index]
-        yield Outcome(
-            keys.called(firing.record.name, firing.id), firing.program.transition.event, firing.from_state, to,
-            tuple(planned_changes(keys, firing)), tuple(planned_vouchers(rules, keys, firing)),
-        )  # fmt: skip
-
-
-def planned_changes(keys: Keys, firing: Firing) -> Iterator[Change]:
-    types = dict(firing.program.columns)
-    for name, change in json.loads(changes(firing)).items():
-        before, after = (None, change) if firing.program.transition.creates else change
-        yield Change(name, keys.said(types[name], before), keys.said(types[name], after))
-
-
-def planned_vouchers(rules: Rules, keys: Keys, firing: Firing) -> Iterator[PlannedVoucher]:
-    declared = rules.library.record("entry")
-    of = declared.fields["account"].type.of if declared else ""
-    for voucher in firing.vouchers:
-        places = rules.library.manifest.currencies.get(voucher.currency)
-        entries = tuple(
-            ("debit" if amount >= 0 else "credit", keys.titled(of, account), shown(abs(amount), places))
-            for account, _, _, amount, *_ in voucher.entries
-        )
-        yield PlannedVoucher(voucher.posting, voucher.date.isoformat(), voucher.currency, entries)
-
-
 # --- lines for people ------------------------------------------------------------------------------------------------
-
-
-def why_not_lines(answer: WhyNot) -> Iterator[str]:
-    """The answer to why not, to be read from top to bottom."""
-    asked = f"{answer.actor} cannot `{answer.event}` {answer.record}"
-    if answer.reasons:
-        yield f"{asked}:"
-        yield from (f"  {r.says}{told(r.place)}" for r in answer.reasons)
-    else:
-        yield f"Nothing stands against it: {answer.actor} may `{answer.event}` {answer.record}. It would do this:"
-        for outcome in answer.outcomes:
-            yield from deeper(_outcome_lines(outcome))
-    if answer.reasons:
-        yield from ("", "Possible now")
-        yield from deeper(next_step_lines(answer.instead))
-    if answer.refused_before:
-        yield from ("", "Refused before")
-    for refusal in answer.refused_before:
-        yield f"  {moment(refusal.at)}  {refusal.event} by {refusal.actor} (login {refusal.login})"
-        yield from (f"    {says}{told(place)}" for _, says, place in refusal.reasons)
 
 
 def next_step_lines(steps: Sequence[NextStep]) -> Iterator[str]:
@@ -415,14 +285,3 @@ def next_step_lines(steps: Sequence[NextStep]) -> Iterator[str]:
             yield f"  {'also ' if step.who else ''}comes with {', '.join(step.fired_by)}"
         elif not step.who:
             yield "  nobody may fire it"
-
-
-def _outcome_lines(outcome: Outcome) -> Iterator[str]:
-    states = f"{outcome.from_state or 'nothing'} -> {outcome.to_state or 'nothing'}"
-    yield f"{outcome.event} of {outcome.record}: {states}"
-    for change in outcome.changes:
-        before = f"{shown_value(change.before)} -> " if change.before is not None else ""
-        yield f"  {change.field}: {before}{shown_value(change.after)}"
-    for voucher in outcome.vouchers:
-        yield f"  voucher of {voucher.posting}, dated {voucher.date}, in {voucher.currency}"
-        yield from (f"    {side} {amount} to account {account}" for side, account, amount in voucher.entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -45,25 +45,30 @@ class Permission:
 
     def right_of(self, e: p.Entitlement, firing: Firing) -> str:
         """By what right the actor may, empty if not."""
-        grants = self.actor.grants
+        return self.right_by(e, self.asked(e, firing))
+
+    def asked(self, e: p.Entitlement, firing: Firing) -> tuple[tuple[str | None, Any], ...]:
+        """What must be held, one of it: (role, record/key or None); (None, the actor's id) where a field names one."""
+        holder = e.holder(firing.v) if e.holder else None
         if e.roles is None and e.role is None:
-            return e.said if e.holder and e.holder(firing.v) == self.actor.id else ""
-        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
-            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
+            return ((None, holder),)
+        roles = [e.role] if e.role else e.roles(firing.v) if e.roles else []
+        return tuple((role, holder if self.is_held_for(role) else None) for role in roles if role)
+
+    def right_by(self, e: p.Entitlement, asked: Sequence[tuple[str | None, Any]]) -> str:
+        grants = self.actor.grants
+        for role, held_for in asked:
+            if role is None:
+                return e.said if held_for is not None and held_for == self.actor.id else ""
             if (role, held_for) in grants:
-                return f"{role} of {held_for}" if held_for else str(role)
+                return f"{role} of {held_for}" if held_for else role
             # A grant that names no record holds everywhere.
             if (role, None) in grants:
-                return str(role)
+                return role
         return ""
 
     def needed(self, e: p.Entitlement, firing: Firing) -> str:
-        if e.roles is None and e.role is None:
-            return e.said
-        said = []
-        for role in [e.role] if e.role else e.roles(firing.v) if e.roles else []:
-            held_for = e.holder(firing.v) if e.holder and self.is_held_for(role) else None
-            said.append(f"{role} of {held_for}" if held_for else str(role))
+        said = [f"{role} of {held_for}" if held_for else role for role, held_for in self.asked(e, firing) if role]
         return " or ".join(said) or e.said
 
     def is_held_for(self, role: str | None) -> bool:
@@ -71,24 +76,31 @@ class Permission:
         return declared is not None and declared.of is not None
 
     def keep_apart(self, rule: p.Apart, firings: list[Firing]) -> list[Firing]:
+        """Refuse those whose actor must be somebody else; gives them."""
         if self.actor.unbound or not firings:
             return []
-        earlier = self.earlier(rule, firings) if rule.events else {}
+        earlier = self.earlier(rule, firings)
         refused = []
         for firing in firings:
-            same = [f for f, holder in zip(rule.fields, rule.holders, strict=True) if holder(firing.v) == self.actor.id]
-            same += [f"`{event}`" for event, number, login in earlier.get(firing.id, ())
-                     if number == self.actor.number or (login == self.actor.login and not self.one_login)]  # fmt: skip
-            if same:
-                event = firing.program.transition.event
-                asked = f"`{event}` {self.called(firing.record, firing.v[p.OWN])}"
-                said = f"{self.actor.number} may not {asked}: the same person as {', '.join(same)}."
+            if said := self.same_person(rule, firing, earlier):
                 firing.refuse(said, rule.place, "people")
                 refused.append(firing)
         return refused
 
+    def same_person(self, rule: p.Apart, firing: Firing, earlier: Mapping[int, Sequence[tuple[str, str, str]]]) -> str:
+        """Why the actor must be somebody else, empty where nothing keeps it; `earlier` as it is found below."""
+        same = [f for f, holder in zip(rule.fields, rule.holders, strict=True) if holder(firing.v) == self.actor.id]
+        same += [f"`{event}`" for event, number, login in earlier.get(firing.id, ())
+                 if number == self.actor.number or (login == self.actor.login and not self.one_login)]  # fmt: skip
+        if not same:
+            return ""
+        asked = f"`{firing.program.transition.event}` {self.called(firing.record, firing.v[p.OWN])}"
+        return f"{self.actor.number} may not {asked}: the same person as {', '.join(same)}."
+
     def earlier(self, rule: p.Apart, firings: list[Firing]) -> dict[int, list[tuple[str, str, str]]]:
         """Who fired the other events on these records, since the last time `since` was fired."""
+        if not rule.events:
+            return {}
         log = self.gatherer.metadata.tables[LOG]
         events = [*rule.events, *([rule.since] if rule.since else [])]
         found: dict[int, list[tuple[str, str, str]]] = defaultdict(list)

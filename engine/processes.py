@@ -74,7 +74,10 @@ def selected(session: Session, joined: Joined, where: Node | None, order: tuple[
     return [row[0] for row in session.rows(statement.order_by(*by, joined.base.c.id))]
 
 
-def requests(rules: Rules, session: Session, process: d.Process, values: Mapping[str, Value]) -> list[Request]:
+def requests(
+    rules: Rules, session: Session, process: d.Process, values: Mapping[str, Value],
+    acknowledged: frozenset[str] = frozenset(),
+) -> list[Request]:  # fmt: skip
     """What a process would fire now."""
     given = with_ids(rules, session, process.takes, values)
     record = rules.library.record(process.of)
@@ -82,13 +85,15 @@ def requests(rules: Rules, session: Session, process: d.Process, values: Mapping
     joined = bound(Joined(rules.library, rules.metadata, record), process.takes, given)
     ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order)
     handed = {n: given[t.text] for n, t in process.values.items() if t.text in given}
-    return [Request(process.of, process.event, i, handed) for i in ids]
+    return [Request(process.of, process.event, i, handed, None, acknowledged) for i in ids]
 
 
-def run(batch: Batch, process: d.Process, values: Mapping[str, Value]) -> Iterator[tuple[list[Root], int]]:
+def run(
+    batch: Batch, process: d.Process, values: Mapping[str, Value], acknowledged: frozenset[str] = frozenset()
+) -> Iterator[tuple[list[Root], int]]:
     """Run it; after each chunk its roots and how many records were selected in all."""
     with batch.store.reading() as session:
-        wanted = requests(batch.rules, session, process, values)
+        wanted = requests(batch.rules, session, process, values, acknowledged)
     if not wanted:
         yield [], 0
     for roots in batch.in_chunks(wanted, process.chunk, process.stops):

@@ -205,6 +205,7 @@ def test_a_planned_import_writes_nothing_not_even_the_refused_rows(setting: Desk
     mapped = ("--mapping", "timesheets", "--skip-refused", "--plan")
     result = setting.run("--as", "tim", "import", "hour_line", PORTFOLIO / "timesheets.csv", *mapped)
     assert "154 would be created" in result.stderr
+    assert "Control totals: hours 1008.25." in result.stderr
     assert setting.head() == before
     assert sorted(path.name for path in setting.folder.iterdir()) == ["charter.db"]
 

@@ -22,12 +22,13 @@ from charter.engine.explanation_lines import as_lines
 from charter.engine.explanation_rules import block
 from charter.engine.explanations import history, refusals_of, why
 from charter.engine.firings import Request, Root
-from charter.engine.next_steps import NextStep, WhyNot, next_step_lines, next_steps, why_not, why_not_lines
+from charter.engine.next_steps import NextStep, next_step_lines, next_steps
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.store import Store
 from charter.engine.tables import LOG
 from charter.engine.trials import Trial
+from charter.engine.why_not import WhyNot, why_not, why_not_lines
 from sqlalchemy import create_engine, func, make_url, select, text
 
 LINE = "W1/2026-03-02/1"

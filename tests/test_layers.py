@@ -26,14 +26,14 @@ LAYERS = {
     ),
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
     "use cases": (
-        "gathering permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
+        "gathering tallies permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
         "import_chunks statements statement_reports statement_given statement_expressions statement_lines "
         "statement_formulas statement_measures statement_layout reperformance"
     ),
     "composition": (
         "application trials verification explanations explanation_data explanation_past explanation_keys "
         "explanation_rules explanation_slots explanation_readings explanation_events explanation_vouchers "
-        "explanation_lines next_steps"
+        "explanation_lines next_steps why_not"
     ),
 }
 CHECKING = {"check", *(path.stem for path in ENGINE.glob("check_*.py"))}
