@@ -22,8 +22,6 @@ from .library import Library
 from .notation import KeyText
 from .store import Result, Session, Store
 
-DEEPEST_WAVE = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Clock:
@@ -102,20 +100,25 @@ class Batch:
             return planned.roots
 
     def piece(self, session: Session, requests: Sequence[Request]) -> list[Root]:
-        """Requests within an open transaction. Those that met the same record as another go again, in a later wave."""
+        """Requests within an open transaction. Those that met the same record as another go again, in a later wave.
+
+        Where a request was overtaken by a later one, the next wave ends before that one. So each wave either finishes a
+        request or is made of fewer, and all come out as one after the other.
+        """
         done: dict[int, Root] = {}
-        waiting = list(enumerate(requests))
-        for _ in range(DEEPEST_WAVE):
-            if not waiting:
-                return [done[i] for i in range(len(requests))]
-            roots = self.wave(session, [r for _, r in waiting])
-            later = []
-            for (index, request), root in zip(waiting, roots, strict=True):
-                done[index] = root
-                if root.deferred and not root.reasons:
-                    later.append((index, request))
-            waiting = later
-        raise CharterFault(f"Records are met more than {DEEPEST_WAVE} times in one chunk: make the chunk smaller.")
+        waves = [list(enumerate(requests))] if requests else []
+        for _ in range(2 * len(requests)):
+            if not waves:
+                break
+            wave = waves.pop()
+            roots = self.wave(session, [r for _, r in wave])
+            done |= {index: root for (index, _), root in zip(wave, roots, strict=True)}
+            again = [(i, r) for i, r in wave if done[i].deferred and not done[i].reasons]
+            end = next((n for n, (i, _) in enumerate(again) if done[i].overtook), len(again))
+            waves += [part for part in (again[end:], again[:end]) if part]
+        if waves:
+            raise CharterFault("Requests of one chunk wait for each other in a circle.")
+        return [done[i] for i in range(len(requests))]
 
     def wave(self, session: Session, requests: Sequence[Request]) -> list[Root]:
         gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), self.rules.decided)

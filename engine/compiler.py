@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
@@ -22,12 +23,11 @@ from .frames import Frame, PostingFrame
 from .library import Library
 from .model import SCALES, TEXT
 from .money import EXACT, unit
-from .scopes import Names, posting_names, transition_names
+from .scopes import posting_names, transition_names
 from .tables import columns_of
 
 SLOT = re.compile(r"\bv\[(\d+)\]")
 Op = TypeVar("Op", bound=p.Operation)
-NO_SOURCE = ""
 
 
 class Units(dict[str, Decimal]):
@@ -52,6 +52,19 @@ def to_scale(value: Decimal | int | None, smallest: Decimal) -> Decimal | None:
     return value.quantize(smallest, ROUND_HALF_UP, EXACT)
 
 
+@dataclass
+class Now:
+    """The sources of the record's fields as the steps so far leave them.
+
+    `settled` are those that rest on nothing that a step created or fired. From the first that does, all that is set is
+    set late: in the order of the steps.
+    """
+
+    settled: dict[str, str]
+    fields: dict[str, str]
+    sets_late: bool = False
+
+
 class Compiler:
     """Makes one program; see `compile_transition`."""
 
@@ -65,7 +78,10 @@ class Compiler:
         self.operations: list[p.Operation] = []
         self.memo: dict[tuple[Any, ...], p.Operation] = {}
         self.guard = ""
+        self.guard_stage = 0
         self.late = False
+        # Of the steps so far: how many create or fire, and the last stage that the present one needs something of.
+        self.done = self.reached = 0
         self.read: set[int] = set()
         self.taken = library.taken(record, transition)
         # The sources of what records known by an `as` name are made with.
@@ -73,11 +89,15 @@ class Compiler:
 
     # --- operations ---
 
-    def add(self, kind: type[Op], key: tuple[Any, ...], sources: list[str], place: Place, **more: Any) -> Op:
-        """The operation for this key, made once; needed from now on under the present guard."""
+    def add(
+        self, kind: type[Op], key: tuple[Any, ...], sources: list[str], place: Place, stage: int = 0, **more: Any
+    ) -> Op:
+        """The operation for this key, made once; needed from now on under the present guard, and not before `stage`."""
+        key = (*key, stage)
         found = self.memo.get((*key, False)) or (self.memo.get((*key, True)) if self.late else None)
         if found is None:
-            found = kind(p.FIRST + len(self.operations), sources, place, late=self.late, **more)
+            stage = max([stage, *map(self.stage_of, sources)])
+            found = kind(p.FIRST + len(self.operations), sources, place, late=self.late, stage=stage, **more)
             self.operations.append(found)
             self.memo[(*key, self.late)] = found
         self.widen(found)
@@ -85,10 +105,14 @@ class Compiler:
         return found
 
     def widen(self, operation: p.Operation) -> None:
-        """Note that an operation, and what it rests on, is needed under the present guard."""
+        """Note that an operation, and what it rests on, is needed under the present guard.
+
+        A guard that is known only after the operation is none for it.
+        """
+        self.reached = max(self.reached, operation.stage)
         if operation.always or self.guard in operation.guards:
             return
-        if self.guard:
+        if self.guard and self.guard_stage <= operation.stage:
             operation.guards.append(self.guard)
         else:
             operation.always = True
@@ -96,18 +120,33 @@ class Compiler:
             self.need(source)
 
     def need(self, source: str) -> None:
+        for operation in self.operations_in(source):
+            self.widen(operation)
+
+    def operations_in(self, source: str) -> Iterator[p.Operation]:
         for index in SLOT.findall(source):
             if int(index) >= p.FIRST:
-                self.widen(self.operations[int(index) - p.FIRST])
+                yield self.operations[int(index) - p.FIRST]
+
+    def stage_of(self, source: str) -> int:
+        """The stage from which on all that a source rests on is known."""
+        return max((o.stage for o in self.operations_in(source)), default=0)
+
+    def stage_along(self, source: str, stage: int) -> int:
+        """When to read the record that a source gives: what a step creates is there only after that."""
+        made = [o for o in self.operations_in(source) if isinstance(o, p.Alias)]
+        return stage if made and source == f"v[{made[0].index}]" else 0
 
     @contextmanager
     def under(self, guard: str, late: bool = False) -> Iterator[None]:
         """Compile what is needed only where `guard` holds."""
-        before, was_late = self.guard, self.late
-        self.guard = f"({before}) and ({guard})" if before and guard else guard or before
-        self.late = late or was_late
+        before = self.guard, self.guard_stage, self.late
+        if guard:
+            self.guard = f"({self.guard}) and ({guard})" if self.guard else guard
+            self.guard_stage = max(self.guard_stage, self.stage_of(guard))
+        self.late = late or self.late
         yield
-        self.guard, self.late = before, was_late
+        self.guard, self.guard_stage, self.late = before
 
     def function(self, source: str, *arguments: str) -> Callable[..., Any]:
         return compile_function(source, arguments or ("v",), {**self.constants.names, **self.runtime})
@@ -131,32 +170,42 @@ class Compiler:
                 base.find(find)
         requirements = [*self.fitting(base), *(self.requirement(base, r) for r in transition.requirements)]
         requirements += [self.requirement(base, r, warning=True) for r in transition.warnings]
-        current = dict(current)
-        effects = [e for step in transition.steps for e in self.step(base, step, current, requirements)]
-        states = self.library.states_of(record)
-        state = next(name for name, w in states.items() if w.name == self.workflow.name)
-        if not transition.deletes and transition.target:
-            current[state] = repr(transition.target)
-        if transition.creates:
-            current |= {n: repr(w.start) for n, w in states.items() if n != state and w.start}
-        return self.finished(base, names, when, selecting, entitlements, requirements, current, effects, state)
+        states = self.states()
+        now = Now({**current, **states}, dict(current))
+        effects = [e for step in transition.steps for e in self.step(base, step, now, requirements)]
+        now.fields |= states
+        return self.finished(base, when, selecting, entitlements, requirements, now, effects)
+
+    def states(self) -> dict[str, str]:
+        """The states that the event leads to, by field: its own, and where it creates those of other workflows."""
+        states = self.library.states_of(self.record)
+        target = {n: repr(self.transition.target) for n, w in states.items() if w.name == self.workflow.name}
+        others = {n: repr(w.start) for n, w in states.items() if n not in target and w.start}
+        ends = self.transition.deletes or not self.transition.target
+        return {**({} if ends else target), **(others if self.transition.creates else {})}
+
+    def row(self, fields: Mapping[str, str]) -> Callable[[p.Values], list[Any]]:
+        # What is set is needed already, under the condition of its step.
+        return self.function(
+            "[" + ", ".join(fields.get(n, f"v[0][{i}]") for i, (n, _) in enumerate(self.columns)) + "]"
+        )
 
     def finished(
-        self, base: Frame, names: Names, when: str, selecting: int, entitlements: tuple[p.Entitlement, ...],
-        requirements: list[tuple[str, p.Requirement]], current: Mapping[str, str], effects: list[p.Effect], state: str,
+        self, base: Frame, when: str, selecting: int, entitlements: tuple[p.Entitlement, ...],
+        requirements: list[tuple[str, p.Requirement]], now: Now, effects: list[p.Effect],
     ) -> p.Program:  # fmt: skip
-        row = ", ".join(current.get(name, f"v[0][{i}]") for i, (name, _) in enumerate(self.columns))
         stream = "'main'"
         if self.record.stream:
             stream = f"({base.own_key(self.record.stream)} or 'main')"
         self.need(stream)
-        self.need(row)
         people = self.people(base)
+        state = next(n for n, w in self.library.states_of(self.record).items() if w.name == self.workflow.name)
+        at_once = " and ".join(f"({s})" for s, r in requirements if not r.stage)
         program = p.Program(
             self.record, self.workflow, self.transition, self.columns, self.index[state], self.taken, self.operations,
             selecting, self.function(when) if when else None, entitlements, tuple(r for _, r in requirements),
-            self.function(" and ".join(f"({s})" for s, _ in requirements) or "True"),
-            tuple(sorted(self.index[n] for n in current)), self.function(f"[{row}]"), tuple(effects),
+            self.function(at_once or "True"), tuple(sorted(self.index[n] for n in now.fields)),
+            self.row(now.settled), self.row(now.fields), tuple(effects),
             self.function(stream), tuple(sorted(self.read)), people,
         )  # fmt: skip
         self.segment(program)
@@ -165,11 +214,13 @@ class Compiler:
     def segment(self, program: p.Program) -> None:
         """Put operations into runs: computations side by side become one loop."""
         run: list[p.Operation] = []
-        ordered = self.in_order()
-        for operation in [*(o for o in ordered if not o.late), *(o for o in ordered if o.late)]:
+        for operation in sorted(self.in_order(), key=lambda o: (o.stage, o.late)):
             if operation.guards and not operation.always:
                 operation.guard = self.function(" or ".join(f"({g})" for g in operation.guards))
-            boundary = run and (operation.late != run[-1].late or run[-1].index - p.FIRST == program.selecting - 1)
+            boundary = run and (
+                (operation.stage, operation.late) != (run[-1].stage, run[-1].late)
+                or run[-1].index - p.FIRST == program.selecting - 1
+            )
             if isinstance(operation, (p.Let, p.Alias)) and not boundary:
                 run.append(operation)
                 continue
@@ -182,7 +233,7 @@ class Compiler:
             if isinstance(operation, p.Find):
                 operation.predicate = self.function(operation.predicate_source, "v", "c")
                 operation.equal_values = [self.function(s) for _, s in operation.equal]
-            program.segments.append(p.Segment(operation, None, operation.index, operation.late))
+            program.segments.append(p.Segment(operation, None, operation.index, operation.late, stage=operation.stage))
         self.close_run(program, run)
 
     def in_order(self) -> list[p.Operation]:
@@ -214,7 +265,7 @@ class Compiler:
         space: dict[str, Any] = {"__builtins__": {}, **RUNTIME, **self.constants.names, **self.runtime}
         exec(compile("\n".join(lines), f"<{program.rule}>", "exec"), space)
         aliases = tuple(o.index for o in run if isinstance(o, p.Alias))
-        program.segments.append(p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases))
+        program.segments.append(p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases, run[0].stage))
 
     # --- the parts of a transition ---
 
@@ -281,7 +332,8 @@ class Compiler:
     ) -> p.Requirement:
         self.need(source)
         slots = tuple(i for i in map(int, SLOT.findall(source)) if i >= p.FIRST)
-        return p.Requirement(name, self.function(source), self.message(frame, text), place, warning, slots)
+        told = self.message(frame, text)
+        return p.Requirement(name, self.function(source), told, place, warning, slots, self.stage_of(source))
 
     def message(self, frame: Frame, text: d.Text) -> Callable[[p.Values], str]:
         """A function that says a message; what only messages need is read only when one is said."""
@@ -304,34 +356,48 @@ class Compiler:
     # --- steps ---
 
     def step(
-        self, base: Frame, step: d.Step, current: dict[str, str], requirements: list[tuple[str, p.Requirement]]
+        self, base: Frame, step: d.Step, now: Now, requirements: list[tuple[str, p.Requirement]]
     ) -> Iterator[p.Effect]:
-        frame = base.seeing(current)
+        self.reached = 0
+        frame = base.seeing(now.fields, self.done)
         guard = joined(self.cell_sources(frame, step.cells))
         self.need(guard)
         with self.under(guard):
-            if step.verb == "set":
-                self.set_fields(frame, step, guard, current)
-                return
-            when = self.function(guard) if guard else None
-            if step.verb == "create":
-                yield self.created(frame, step, when)
-            elif step.verb == "fire":
-                yield self.fired(frame, step, when)
-            elif step.verb == "post":
-                yield self.posted(frame, step, when, requirements, guard)
-            elif step.verb == "reverse":
-                yield self.reversing(frame, step, when)
+            effects = list(self.effects(frame, step, guard, now, requirements))
+        yield from (replace(effect, stage=self.reached) for effect in effects)
+        self.done += sum(effect.kind in ("create", "fire") for effect in effects)
 
-    def set_fields(self, frame: Frame, step: d.Step, guard: str, current: dict[str, str]) -> None:
+    def effects(
+        self, frame: Frame, step: d.Step, guard: str, now: Now, requirements: list[tuple[str, p.Requirement]]
+    ) -> Iterator[p.Effect]:
+        when = self.function(guard) if guard else None
+        if step.verb == "set":
+            yield from self.set_fields(frame, step, guard, now)
+        elif step.verb == "create":
+            yield self.created(frame, step, when)
+        elif step.verb == "fire":
+            yield self.fired(frame, step, when)
+        elif step.verb == "post":
+            yield self.posted(frame, step, when, requirements, guard)
+        elif step.verb == "reverse":
+            yield self.reversing(frame, step, when)
+
+    def set_fields(self, frame: Frame, step: d.Step, guard: str, now: Now) -> Iterator[p.Effect]:
+        """Fields are set before anything is created or fired, but for what rests on that; and what is set after it."""
         worked_out = {}
         for name, text in step.values.items():
             source = self.fitted(frame, text, self.record.fields[name])
             operation = self.add(p.Let, ("set", name, step.place), [source], step.place, name=f"set {name}")
-            before = current.get(name, f"v[0][{self.index[name]}]")
+            before = now.fields.get(name, f"v[0][{self.index[name]}]")
             slot = f"v[{operation.index}]"
             worked_out[name] = f"({slot} if {guard} else {before})" if guard else slot
-        current |= worked_out
+        now.fields |= worked_out
+        if not self.reached and not now.sets_late:
+            now.settled |= worked_out
+            return
+        now.sets_late = True
+        row = self.function("(" + "".join(f"{s}, " for s in worked_out.values()) + ")")
+        yield p.Effect("set", None, step.place, columns=tuple(self.index[n] for n in worked_out), row=row)
 
     def fitted(self, frame: Frame, text: d.Text, field: d.Field) -> str:
         """The source of a value for a field: money rounded to its currency, numbers to the places that are kept."""
@@ -447,7 +513,7 @@ class Compiler:
         if posting is None or ledger is None:
             raise CharterFault(f"{self.workflow.name}: there is no posting `{self.posting_name(step)}`.")
         inner = PostingFrame(self, posting_names(self.library, self.record, posting), frame.current, {})
-        inner.answers_see = frame.current
+        inner.answers_see, inner.stage = frame.current, frame.stage
         inner.told_currency = inner.source(posting.currency)
         head = f"({inner.source(posting.company)}, {inner.source(posting.date)}, {inner.told_currency})"
         lines = ["def entries(v):", "    out = []"]

@@ -93,6 +93,7 @@ class Work:
         self.setting = (today, now, actor.id)
         self.permission = Permission(gatherer, actor, one_login, self.called)
         self.integrity = Integrity(self)
+        self.place: dict[int, int] = {}
 
     def perform(self, requests: Sequence[Request]) -> list[Root]:
         """Work the requests through; the roots come back in order, standing, refused, or deferred."""
@@ -102,6 +103,7 @@ class Work:
 
     def perform_roots(self, roots: Sequence[Root]) -> None:
         """The same for roots made beforehand; one that has reasons already is left alone."""
+        self.place = {id(root): i for i, root in enumerate(roots)}
         groups: dict[tuple[str, str, bool], list[_Asked]] = defaultdict(list)
         met: set[tuple[str, int]] = set()
         for root in roots:
@@ -116,6 +118,12 @@ class Work:
             for (record, event, creating), asked in groups.items():
                 self.fire(self.wanted(record), event, asked, creating, 0)
             self.integrity.keep_referred()
+
+    def wait(self, root: Root, holder: Root) -> None:
+        """Let a root go again after another that holds what it wants; and that one too, if it should come later."""
+        root.deferred = True
+        if self.place[id(holder)] > self.place[id(root)]:
+            holder.deferred = holder.overtook = True
 
     def wanted(self, name: str) -> d.Record:
         record = self.library.record(name)
@@ -144,7 +152,7 @@ class Work:
             assert a.id is not None
             row = rows.get(a.id)
             if a.id in pending and pending[a.id][1] is not a.root:
-                a.root.deferred = True
+                self.wait(a.root, pending[a.id][1])
             elif row is None:
                 self.refuse(a.root, event, f"There is no {record.name} {a.id}.", record.place)
             else:
@@ -288,14 +296,33 @@ class Work:
         for firing in firings:
             self.settle(program, firing)
         self.integrity.refuse_same_keys(program, firings)
+        stage = 0
         for effect in program.effects:
-            standing = [f for f in firings if f.root.stands]
-            self.bring_about(effect, standing, depth)
+            firings = [f for f in firings if f.root.stands]
+            while stage < effect.stage:
+                stage += 1
+                firings = self.go_on(program, firings, stage)
+            self.bring_about(effect, firings, depth)
 
-    def compute(self, program: p.Program, firings: list[Firing], upto: int | None = None, late: bool = False) -> None:
-        """Work out the values of a program's segments; `upto` stops after that many operations."""
+    def go_on(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:
+        """Work out and check what rests on what the steps so far have done; gives those that still stand."""
+        self.compute(program, firings, stage=stage)
+        for firing in firings:
+            self.refuse_requirements(program, firing, partly=bool(firing.pending), stage=stage)
+        self.say_all(program, firings, stage)
+        return [f for f in firings if f.root.stands]
+
+    def compute(
+        self, program: p.Program, firings: list[Firing], upto: int | None = None, late: bool = False, stage: int = 0
+    ) -> None:
+        """Work out the values of a program's segments of a stage; `upto` stops after that many operations.
+
+        Of the late ones, which only refused firings need, those of the stages before are worked out, too.
+        """
         for segment in program.segments:
             if segment.late != late or (upto is not None and segment.upto - p.FIRST >= upto):
+                continue
+            if segment.stage > stage or (segment.stage < stage and not late):
                 continue
             standing = firings if late else standing_of(firings)
             if late and segment.reading is not None:
@@ -324,22 +351,23 @@ class Work:
 
     def check(self, program: p.Program, firings: list[Firing]) -> None:
         """Who may, who must be somebody else, and what is required: every reason, not only the first."""
-        refused = [f for f in firings if f.pending]
-        for firing in refused:
-            self.refuse_requirements(program, firing, partly=True)
         for firing in firings:
             if firing.pending:
+                self.refuse_requirements(program, firing, partly=True)
                 continue
             if firing.parent is None:
                 self.permission.entitle(program, firing)
             if not self.holds_all(program, firing):
                 self.refuse_requirements(program, firing)
-            if firing.pending:
-                refused.append(firing)
         for rule in program.people:
-            refused += self.permission.keep_apart(rule, [f for f in firings if not f.pending])
+            self.permission.keep_apart(rule, [f for f in firings if not f.pending])
+        self.say_all(program, firings)
+
+    def say_all(self, program: p.Program, firings: list[Firing], stage: int = 0) -> None:
+        """Turn all that stands against firings into words, and what is needed for them is read first."""
+        refused = [f for f in firings if f.pending]
         if refused:
-            self.compute(program, refused, late=True)
+            self.compute(program, refused, late=True, stage=stage)
             for firing in refused:
                 self.say(firing)
 
@@ -349,8 +377,10 @@ class Work:
         except (ArithmeticProblem, DecimalException):
             return False
 
-    def refuse_requirements(self, program: p.Program, firing: Firing, partly: bool = False) -> None:
+    def refuse_requirements(self, program: p.Program, firing: Firing, partly: bool = False, stage: int = 0) -> None:
         for requirement in program.requirements:
+            if requirement.stage != stage:
+                continue
             # Where a look-up or decision found nothing, what rests on it cannot be asked; the rest can.
             if partly and any(i in firing.unanswered or firing.v[i] is None for i in requirement.slots):
                 continue
@@ -385,7 +415,7 @@ class Work:
         pending = self.gatherer.pending
         key = (program.record.name, firing.id)
         before = firing.v[p.OWN]
-        firing.row = None if program.transition.deletes else program.new_row(firing.v)
+        firing.row = None if program.transition.deletes else program.first_row(firing.v)
         if program.transition.creates:
             pending.created.add(key)
         elif key not in pending.created:
@@ -407,6 +437,10 @@ class Work:
         elif effect.kind == "reverse":
             for firing in firings:
                 self.reverse(effect, firing)
+        elif effect.kind == "set":
+            for firing in firings:
+                self.set_late(effect, firing)
+            self.integrity.refuse_same_keys(firings[0].program, firings)
         else:
             values = effect.values
             assert values is not None
@@ -420,6 +454,23 @@ class Work:
                     assert effect.ids is not None
                     asked += [_Asked(firing.root, firing, i, values(firing.v)) for i in effect.ids(firing.v)]
             self.fire(self.wanted(effect.record), effect.event, asked, creating, depth + 1)
+
+    def set_late(self, effect: p.Effect, firing: Firing) -> None:
+        """Set what rests on what steps before did, unless an event that they fired has set the same field meanwhile."""
+        own, changed = firing.row, self.gatherer.pending.rows[firing.record.name]
+        now, root = changed[firing.id]
+        assert effect.row is not None
+        assert own is not None
+        if now is None or any(now[i] != own[i] for i in effect.columns):
+            names = ", ".join(firing.program.columns[i][0] for i in effect.columns)
+            said = f"{self.called(firing.record, own)}: an event fired by a step before set or deleted {names}, too."
+            self.refuse(root, firing.program.transition.event, said, effect.place)
+            return
+        # Another event's row is left to it: what it did is logged of it.
+        after = own if now is own else list(now)
+        for index, value in zip(effect.columns, effect.row(firing.v), strict=True):
+            own[index] = after[index] = value
+        changed[firing.id] = after, root
 
     def post(self, effect: p.Effect, firing: Firing) -> None:
         code = effect.voucher

@@ -50,11 +50,16 @@ class Actor:
 
 @dataclass(slots=True)
 class Root:
-    """A request under way and what came of it."""
+    """A request under way and what came of it.
+
+    Where `deferred` it has to be performed again, later: it met what another does. With `overtook` that other one comes
+    before it, and has to be performed without it.
+    """
 
     request: Request
     reasons: list[Reason] = field(default_factory=list)
     deferred: bool = False
+    overtook: bool = False
     firing: Firing | None = None
 
     @property

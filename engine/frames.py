@@ -31,12 +31,14 @@ class Frame:
     """Where the names of one place in the rules come from. Satisfies `Code` for the source generator.
 
     `current` gives, for fields that were set or taken meanwhile, the source of the new value; `taken` the sources of
-    what the caller gave. `answers_see` is `current` as decisions of this place see it.
+    what the caller gave. `answers_see` is `current` as decisions of this place see it. `stage` is how many of the
+    events that the steps create or fire have come about here: children and created records are seen as these left them.
     """
 
     def __init__(self, compiler: Compiler, names: Names, current: Mapping[str, str], taken: Mapping[str, str]) -> None:
         self.compiler, self.names, self.current, self.taken = compiler, names, current, taken
         self.answers_see: Mapping[str, str] = current
+        self.stage = 0
         self.slots: dict[str, str] = {}
         self.frames: dict[str, Frame] = {}
         self.open: set[str] = set()
@@ -46,10 +48,10 @@ class Frame:
     def library(self) -> Library:
         return self.compiler.library
 
-    def seeing(self, current: Mapping[str, str]) -> Frame:
-        """The same names where earlier steps set fields; names worked out once stay as they are."""
+    def seeing(self, current: Mapping[str, str], stage: int) -> Frame:
+        """The same names where earlier steps did something; names worked out once stay as they are."""
         after = Step(self, dict(current))
-        after.answers_see = dict(current)
+        after.answers_see, after.stage = dict(current), stage
         return after
 
     # --- sources ---
@@ -110,7 +112,10 @@ class Frame:
         """Follow a reference; the values along it are read together."""
         if not rest:
             return source
-        operation = self.compiler.add(p.Reference, ("ref", source, type_.of), [source], self.place, record=type_.of)
+        stage = self.compiler.stage_along(source, self.stage)
+        operation = self.compiler.add(
+            p.Reference, ("ref", source, type_.of), [source], self.place, stage, record=type_.of
+        )
         return f"v[{operation.index}][{operation.position(tuple(rest))}]"
 
     @property
@@ -185,7 +190,9 @@ class Frame:
         return self.frames[key]
 
     def bare(self) -> Frame:
-        return Frame(self.compiler, Names(self.library, self.names.record), self.answers_see, {})
+        frame = Frame(self.compiler, Names(self.library, self.names.record), self.answers_see, {})
+        frame.stage = self.stage
+        return frame
 
     def about(self, path: Parts) -> Frame:
         """The frame of the record at the end of a path."""
@@ -295,7 +302,7 @@ class Frame:
     def find(self, find: d.Find, many: bool = False) -> p.Find:
         key = ("find", find.name, find.place)
         compiler = self.compiler
-        known = compiler.memo.get((*key, False)) or compiler.memo.get((*key, True))
+        known = compiler.memo.get((*key, 0, False)) or compiler.memo.get((*key, 0, True))
         if known is not None:
             compiler.widen(known)
             assert isinstance(known, p.Find)
@@ -362,7 +369,10 @@ class Frame:
         target = self.compiler.wanted_record(child.of)
         order = (*((k,) for k in target.key if k != child.by), ("id",))
         key = ("children", parent, child.of, child.by)
-        return self.compiler.add(p.Children, key, [parent], self.place, record=child.of, by=child.by, order=order)
+        stage = self.stage if parent == "v[0][0]" else self.compiler.stage_along(parent, self.stage)
+        return self.compiler.add(
+            p.Children, key, [parent], self.place, stage, record=child.of, by=child.by, order=order
+        )
 
 
 class Step(Frame):
@@ -414,7 +424,7 @@ class FormulaFrame(Frame):
     def __init__(self, about: Frame, names: Names, formulas: d.Formulas, given: Mapping[str, str]) -> None:
         super().__init__(about.compiler, names, about.current, given)
         self.about_frame, self.declared = about, formulas
-        self.answers_see = about.answers_see
+        self.answers_see, self.stage = about.answers_see, about.stage
 
     def own(self, path: Parts, current: Mapping[str, str]) -> str:
         return self.about_frame.own(path, self.about_frame.current)

@@ -88,14 +88,15 @@ class Gatherer:
     def values(self, record: str, paths: tuple[Path, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
         """The values at paths of records, each followed by the hash of the fact."""
         known = self.along[(record, paths)]
-        missing = {i for i in ids if i not in known}
+        wanted = set(ids)
         pending = self.pending.rows[record]
-        fresh = {i for i in missing if i in pending and (record, i) in self.pending.created}
+        # A record that the work itself creates is seen as it is by now.
+        fresh = {i for i in wanted if i in pending and (record, i) in self.pending.created}
         for id_ in fresh:
             row = pending[id_][0]
             if row is not None:
                 known[id_] = self.fact_of(record, id_, self.row_values(record, row, paths))
-        stored = [i for i in missing if i not in fresh]
+        stored = [i for i in wanted if i not in known and i not in fresh]
         if stored:
             joined = self.joined(record)
             decode = decoder(types_of(self.library, joined.record, paths))

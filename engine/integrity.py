@@ -47,7 +47,7 @@ class Integrity:
         if holder is None or holder is firing.root:
             self.refuse_key(firing)
         else:
-            firing.root.deferred = True
+            self.work.wait(firing.root, holder)
 
     def holders(
         self, record: d.Record, places: list[int], state: int, wanted: Mapping[tuple[Any, ...], Firing]
@@ -94,7 +94,7 @@ class Integrity:
                     self.work.refuse(gone[target], "reference", said, record.place)
                 elif root is not gone[target]:
                     # Whether the other still refers to it is known when that is written.
-                    gone[target].deferred = True
+                    self.work.wait(gone[target], root)
 
     def references(self, name: str, ids: list[int]) -> Iterator[tuple[d.Record, int, int, int]]:
         """(record type, place of the field, id, the record it refers to) of all that refers to these records."""

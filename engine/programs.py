@@ -28,6 +28,7 @@ class Operation:
     """One value worked out for each firing; `guards` are the conditions under which it is needed, none meaning always.
 
     `sources` are the Python sources it depends on. A late operation serves messages alone and runs for refused firings.
+    `stage` says how many of the events that the steps create or fire have come about before it is worked out.
     """
 
     index: int
@@ -36,6 +37,7 @@ class Operation:
     always: bool = False
     guards: list[str] = field(default_factory=list)
     late: bool = False
+    stage: int = 0
     guard: Callable[[Values], bool] | None = None
     key: Callable[[Values], tuple[Any, ...]] | None = None
 
@@ -135,7 +137,10 @@ class Entitlement:
 
 @dataclass(frozen=True)
 class Requirement:
-    """What must hold; `message` is worked out only when it does not. `slots` are the operations that it rests on."""
+    """What must hold; `message` is worked out only when it does not. `slots` are the operations that it rests on.
+
+    `stage` is the stage of the last of these: what rests on what a step did is asked after that step.
+    """
 
     name: str
     holds: Callable[[Values], bool]
@@ -143,6 +148,7 @@ class Requirement:
     place: Place
     warning: bool = False
     slots: tuple[int, ...] = ()
+    stage: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,11 @@ class Apart:
 
 @dataclass(frozen=True)
 class Effect:
-    """A step that reaches beyond the record itself: kind is create, fire, post or reverse."""
+    """A step that reaches beyond the record itself: kind is create, fire, post or reverse.
+
+    Kind `set` puts `row(v)` into the `columns` of the record, where that rests on what steps before it did. `stage` is
+    the stage of the last value that the step needs.
+    """
 
     kind: str
     when: Callable[[Values], bool] | None
@@ -169,6 +179,9 @@ class Effect:
     ids: Callable[[Values], Any] | None = None
     voucher: VoucherCode | None = None
     alias: int | None = None
+    stage: int = 0
+    columns: tuple[int, ...] = ()
+    row: Callable[[Values], tuple[Any, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -184,7 +197,11 @@ class VoucherCode:
 
 @dataclass
 class Program:
-    """A compiled transition. `segments` are runs of operations in order: a reading, or a function over many firings."""
+    """A compiled transition. `segments` are runs of operations in order: a reading, or a function over many firings.
+
+    `first_row` gives the record as the steps leave it that rest on nothing that other steps did, `new_row` as all do.
+    `all_hold` asks the requirements of stage 0.
+    """
 
     record: d.Record
     workflow: d.Workflow
@@ -199,6 +216,7 @@ class Program:
     requirements: tuple[Requirement, ...]
     all_hold: Callable[[Values], bool]
     changed: tuple[int, ...]
+    first_row: Callable[[Values], list[Any]]
     new_row: Callable[[Values], list[Any]]
     effects: tuple[Effect, ...]
     stream: Callable[[Values], str]
@@ -242,6 +260,7 @@ class Segment:
     upto: int
     late: bool = False
     aliases: tuple[int, ...] = ()
+    stage: int = 0
 
 
 def default_of(field: d.Field) -> Any:

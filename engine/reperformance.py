@@ -177,35 +177,41 @@ class Again:
     # --- putting the values back ---
 
     def restore(self) -> None:
-        """Compute what is computed and put back what was read; twice where created records must be known by number."""
-        self.fill(iter(()))
-        ids = self.alias_ids()
-        if ids:
-            self.fill(iter(ids))
+        """Compute what is computed and put back what was read, stage by stage.
 
-    def fill(self, ids: Iterator[int | None]) -> None:
+        Again, where it becomes known by then which numbers the created records have.
+        """
+        ids: dict[int, int] = {}
+        for stage in range(1 + max((s.stage for s in self.program.segments), default=0)):
+            self.fill(stage, ids)
+            if (found := self.alias_ids(stage)) != ids:
+                ids = found
+                for known in range(stage + 1):
+                    self.fill(known, ids)
+
+    def fill(self, stage: int, ids: Mapping[int, int]) -> None:
         for segment in self.program.segments:
-            if segment.late:
+            if segment.late or segment.stage != stage:
                 continue
             if segment.reading is not None:
                 self.put_back(segment.reading)
             elif segment.compute is not None:
-                segment.compute([self.v], lambda _: next(ids, None))  # type: ignore[arg-type, return-value]
+                numbers = iter([ids.get(alias) for alias in segment.aliases])
+                segment.compute([self.v], lambda _, numbers=numbers: next(numbers))  # type: ignore[misc]
 
-    def alias_ids(self) -> list[int | None]:
-        """The numbers of created records, in the order in which the program asks for them."""
-        by_alias: dict[int, int] = {}
+    def alias_ids(self, stage: int) -> dict[int, int]:
+        """The numbers of the records created so far, by the place of their name among the values."""
+        found: dict[int, int] = {}
         waiting = list(self.page.children.get(self.row.id, ()))
         for effect in self.program.effects:
-            if effect.kind != "create" or (effect.when is not None and not effect.when(self.v)):
+            if effect.kind != "create" or effect.stage > stage or not (effect.when is None or effect.when(self.v)):
                 continue
-            found = next((c for c in waiting if c.record == effect.record and c.event == effect.event), None)
-            if found is None:
-                continue
-            waiting.remove(found)
-            if effect.alias is not None:
-                by_alias[effect.alias] = found.record_id
-        return [by_alias[i] for segment in self.program.segments for i in segment.aliases if i in by_alias]
+            created = next((c for c in waiting if c.record == effect.record and c.event == effect.event), None)
+            if created is not None:
+                waiting.remove(created)
+                if effect.alias is not None:
+                    found[effect.alias] = created.record_id
+        return found
 
     def put_back(self, operation: p.Operation) -> None:
         key = self.hashes.get(operation.index)

@@ -49,7 +49,8 @@ def test_what_rests_on_something_comes_after_it(rules: Rules) -> None:
         done: set[int] = set()
         for segment in made.segments:
             indexes = [segment.reading.index] if segment.reading else [
-                o.index for o in made.operations if isinstance(o, (p.Let, p.Alias)) and o.index <= segment.upto and o.late == segment.late
+                o.index for o in made.operations if isinstance(o, (p.Let, p.Alias)) and o.index <= segment.upto
+                    and (o.late, o.stage) == (segment.late, segment.stage)
             ]  # fmt: skip
             for operation in (made.operations[i - p.FIRST] for i in indexes):
                 needed = {int(n) for s in operation.sources for n in re.findall(r"\bv\[(\d+)\]", s)}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from charter.engine.application import Charter
 from charter.engine.firings import Request
 from charter.engine.tables import COUNTER, REFUSAL
-from support import World, approved, grant, ordered, said, sent
+from charter.engine.verification import verify
+from support import World, approved, clock, grant, ordered, said, sent
 
 # --- creation, deletion, refusal --------------------------------------------------------------------------------------
 
@@ -68,7 +70,7 @@ def test_a_decision_without_an_answer_does_not_hide_other_reasons(depot: World) 
 def test_what_another_state_allows_is_said(depot: World) -> None:
     sent(depot)
     assert said(depot.fire("order", "check", "1")) == (
-        'order 1 cannot `check` from "sent" and "waiting"; possible here: pack, take_back. [check]'
+        'order 1 cannot `check` from "sent" and "waiting"; possible here: clash, pack, recount, take_back, tally. [check]'
     )
 
 
@@ -325,6 +327,75 @@ def test_steps_under_a_condition(packed: World) -> None:
     assert packed.field("order", "2", "note") == "high"
 
 
+def recounted(world: World, *quantities: str) -> None:
+    """An order of 20 and the more, recounted: every line grows by one, by two where there are several."""
+    ordered(world, lines=[("A", quantity) for quantity in quantities])
+    world.must("order", "check", "1")
+    world.must("order", "recount", "1")
+
+
+def test_a_step_sees_what_was_fired_on_children(everywhere: World) -> None:
+    """A name is worked out before any step, what a step says when its turn has come."""
+    recounted(everywhere, "2", "5")
+    assert everywhere.field("order", "1", "counted") == 2
+    assert everywhere.field("line", "1/1", "quantity") == 4
+
+
+def test_a_step_sees_what_was_fired_on_what_was_created(depot: World) -> None:
+    recounted(depot, "2")
+    assert depot.field("order", "1", "seen", "total") == (40, 20)
+    assert depot.rows("SELECT amount FROM movement") == [(400000,)]
+
+
+def test_a_condition_of_a_step_rests_on_what_steps_before_did(depot: World) -> None:
+    recounted(depot, "2")
+    assert depot.field("order", "1", "note", "counted") == ("please", 1)
+    assert depot.rows("SELECT count(*) FROM notice") == [(0,)]
+
+
+def test_a_posting_sees_what_steps_before_did(depot: World) -> None:
+    recounted(depot, "2", "5")
+    assert depot.field("order", "1", "note") == "grown"
+    assert depot.rows("SELECT abs(amount) FROM charter_entry") == [(7700000,), (7700000,)]
+    assert depot.rows("SELECT words FROM notice") == [("counted",)]
+
+
+def test_a_requirement_that_rests_on_a_step_is_asked_after_it(depot: World) -> None:
+    ordered(depot, lines=[("A", "2"), ("A", "14")])
+    depot.must("order", "check", "1")
+    before = depot.tables(REFUSAL, COUNTER)
+    assert said(depot.fire("order", "recount", "1")) == "Order 1 has 20 pieces. [pieces < 20]"
+    assert depot.tables(REFUSAL, COUNTER) == before
+
+
+def test_an_event_fired_on_the_record_itself_keeps_what_it_set(depot: World) -> None:
+    ordered(depot, lines=[("A", "2")])
+    depot.must("order", "tally", "1")
+    assert depot.field("order", "1", "counted", "moved") == (3, 20)
+
+
+def test_a_step_does_not_set_what_an_event_before_has_set(depot: World) -> None:
+    """Which of the two counts would be a matter of chance for whoever reads the log."""
+    ordered(depot, lines=[("A", "2")])
+    words = "order 1: an event fired by a step before set or deleted counted, too. [clash]"
+    assert said(depot.fire("order", "clash", "1")) == words
+
+
+def test_what_rests_on_steps_comes_out_again(everywhere: World) -> None:
+    recounted(everywhere, "2", "5")
+    everywhere.must("order", "tally", "1")
+    assert verify(Charter(everywhere.store, "test", clock()), reperform=True).problems == []
+
+
+def test_what_is_set_after_a_step_is_in_the_chunk_as_alone(depot: World) -> None:
+    """Requests of one chunk that reach the same children come out as one after the other."""
+    ordered(depot, lines=[("A", "2"), ("A", "5")])
+    grow = depot.request("line", "spoil", "1/1")
+    depot.perform([grow, depot.request("order", "recount", "1")])
+    assert depot.field("order", "1", "counted") == 2
+    assert depot.field("line", "1/1", "quantity") == 2
+
+
 def test_a_chunk_comes_out_as_its_requests_one_after_the_other(everywhere: World) -> None:
     """What a measure says of earlier requests of the chunk is what they leave."""
     for number in ("1", "2", "3"):
@@ -333,6 +404,24 @@ def test_a_chunk_comes_out_as_its_requests_one_after_the_other(everywhere: World
     assert not any(root.reasons for root in everywhere.perform(requests))
     everywhere.must("order", "pack", "3", extra="5")
     assert [everywhere.field("order", number, "moved") for number in ("1", "2", "3")] == [0, 5, 10]
+
+
+def test_requests_that_meet_through_what_they_fire_keep_their_order(everywhere: World) -> None:
+    """The line grows with its order and is spoilt after that, though other lines are spoilt at the same time."""
+    for number in ("1", "2"):
+        ordered(everywhere, number)
+    spoil_another, spoil = (everywhere.request("line", "spoil", key) for key in ("2/1", "1/1"))
+    everywhere.perform([spoil_another, everywhere.request("order", "pack", "1", extra="5"), spoil])
+    assert everywhere.field("line", "1/1", "quantity") == 0
+
+
+def test_what_is_deleted_first_is_not_there_for_who_comes_later(depot: World) -> None:
+    depot.create("order", number="1", depot="N", ordered_on="2026-03-02")
+    ordered(depot, "2")
+    line = depot.creation("line", order="1", number=1, article="A", quantity="1")
+    other = depot.creation("line", order="2", number=7, article="A", quantity="1")
+    roots = depot.perform([other, depot.request("order", "delete", "1"), line])
+    assert [bool(root.reasons) for root in roots] == [False, False, True]
 
 
 def test_children_show_what_earlier_requests_made(depot: World) -> None:
