@@ -165,6 +165,8 @@ def _check_roles_decided(f: Findings, decision: d.Decision) -> None:
 def _check_people(f: Findings, e: Element, record: d.Record) -> None:
     names = Names(f.library, record)
     for rule in e.items("people"):
+        if not any(person.has("event") for person in rule.items("different")):
+            f.say("R308", "no event is asked who fires it", mark(rule.at("different")), "name an `event` among them")
         for person in (*rule.items("different"), rule):
             if person.has("field"):
                 f.path_to(person.at("field"), names, "an actor", "ref", of="actor")

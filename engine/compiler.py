@@ -344,12 +344,16 @@ class Compiler:
         return self.function(source)
 
     def people(self, base: Frame) -> tuple[p.Apart, ...]:
-        """The rules by which whoever fires this event must be somebody else."""
+        """The rules by which whoever fires this event must be somebody else.
+
+        An event that a rule names twice is fired by somebody else each time.
+        """
         event = self.transition.event
         return tuple(
             p.Apart(tuple(self.function(base.load(f)) for f in rule.fields),
                     tuple(".".join(f) for f in rule.fields),
-                    tuple(e for e in rule.events if e != event), rule.since, rule.place)
+                    tuple(e for e in dict.fromkeys(rule.events) if e != event or rule.events.count(e) > 1),
+                    rule.since, rule.place)
             for rule in self.workflow.people if event in rule.events
         )  # fmt: skip
 

@@ -189,6 +189,19 @@ def test_who_is_not_asked_when_another_event_fires(depot: World) -> None:
     assert depot.field("order", "1", "state") == "approved"
 
 
+def test_an_event_that_everybody_fires_once(depot: World) -> None:
+    ordered(depot)
+    depot.must("order", "check", "1")
+    depot.must("order", "endorse", "1", "ann")
+    assert "ann may not `endorse` order 1: the same person as `endorse`." in said(
+        depot.fire("order", "endorse", "1", "ann")
+    )
+    depot.must("order", "endorse", "1")
+    depot.must("order", "reopen", "1")
+    depot.must("order", "check", "1")
+    depot.must("order", "endorse", "1", "ann")
+
+
 def test_people_are_kept_apart_within_one_event(depot: World) -> None:
     """One event fires both; the log knows nothing of the first yet."""
     ordered(depot)
