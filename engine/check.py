@@ -36,6 +36,7 @@ CODES = {
     "R207": "a name needs itself",
     "R208": "something that is needed is not given",
     "R209": "a name stands twice",
+    "R210": "the database cannot be asked something",
     "R301": "a state is never reached",
     "R302": "nothing leaves a state that is not final",
     "R303": "a final state is left",

@@ -7,10 +7,10 @@ from .check_findings import Findings, mark, mark_key
 from .check_rows import check_answer, check_rows, key_orders
 from .definitions import Element
 from .expression_types import check
-from .expressions import ExpressionError, Node, parse, parse_template, paths
+from .expressions import ExpressionError, parse, parse_template, paths
 from .library import Library
 from .model import DATE, TEXT, Type
-from .scopes import NO_RECORD, Inner, Names
+from .scopes import NO_RECORD, Names
 from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts
 
@@ -170,7 +170,7 @@ def _check_rows_of(f: Findings, rows: Element, e: Element, decision: d.Decision,
         return
     where = rows.at("where")
     if rows.has("where"):
-        f.condition(where, Inner(Names(f.library, record), answering))
+        f.filter(where, record)
     for name, output in decision.outputs.items():
         _check_column(f, rows.at("of"), record, name, output.type, e.at("outputs").at(name))
     keys = {key for order in key_orders(e) for keys in order.value for key in keys}
@@ -194,19 +194,13 @@ def _near(name: str, record: d.Record) -> str:
 
 
 def _used_names(e: Element) -> set[str]:
-    """Inputs that a decision uses otherwise than as a column: in its messages, to choose an order, in `where`."""
+    """Inputs that a decision uses otherwise than as a column: in its message, to choose an order."""
     used = {e.at("search").word("chosen_by")} if isinstance(e.at("search").value, dict) else set()
-    for inner, read in ((e.at("otherwise").at("error"), parse_template), (e.at("rows").at("where"), _parsed)):
-        try:
-            parts = read(inner.value) if isinstance(inner.value, str) else ()
-        except ExpressionError:
-            continue
-        used |= {path.parts[0] for part in parts if not isinstance(part, str) for path in paths(part)}
-    return used
-
-
-def _parsed(text: str) -> tuple[str | Node, ...]:
-    return (parse(text),)
+    try:
+        parts = parse_template(e.at("otherwise").word("error"))
+    except ExpressionError:
+        return used
+    return used | {path.parts[0] for part in parts if not isinstance(part, str) for path in paths(part)}
 
 
 def _check_column(f: Findings, e: Element, record: d.Record, name: str, wanted: Type, output: Element) -> None:

@@ -5,24 +5,27 @@ What has to be looked at is decided by the other `check_` modules; they all spea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, TypeAlias
+
+from sqlalchemy import ColumnElement, column
 
 from . import definitions as d
 from .catalog import Pack
 from .check_constants import constant, wanted_form
 from .definitions import Element
 from .errors import NOWHERE, Diagnostic, Place
-from .expression_scopes import Scope
+from .expression_scopes import Parts, Scope
+from .expression_sql import sql_expression
 from .expression_types import check as check_type
 from .expression_types import check_as as check_type_as
 from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
 from .library import Library
 from .model import Type
-from .scopes import Names
+from .scopes import Inner, Names
 from .source import did_you_mean
 from .type_relations import UNKNOWN
 
@@ -41,6 +44,28 @@ def mark_key(e: Element) -> Mark:
     """Where the key of a value stands."""
     source: Any = e.source
     return source.key_places.get(e.path, e.place), len(str(e.path[-1])) if e.path else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The columns of a record type by their types alone, to see whether an expression can be put to a database.
+
+    `given` are names whose values are put in; `along` says whether also what is behind these.
+    """
+
+    library: Library
+    record: d.Record
+    given: Names | None = None
+    along: bool = False
+
+    def column(self, path: Parts) -> tuple[ColumnElement[Any], Type] | None:
+        type_ = self.library.along(Type("ref", of=self.record.name), tuple(path))
+        if type_ is not None:
+            return None if type_.kind in ("list", "group") else (column(path[-1]), type_)
+        named = path[1:] if path[0] == "this" else path
+        if self.given is None or not named or named[0] not in self.given.taken or (named[1:] and not self.along):
+            return None
+        return column(path[-1]), self.given.type_of(path) or UNKNOWN
 
 
 @dataclass
@@ -164,6 +189,25 @@ class Findings:
 
     def condition(self, e: Element, scope: Scope) -> None:
         self.expression(e, scope, Type("yes_or_no"))
+
+    def filter(self, e: Element, record: d.Record, given: Names | None = None, along: bool = False) -> None:
+        """A condition on records that the database is asked, which does not know all that Python does.
+
+        `given` are names whose values are put into it; with `along` those of the records that they refer to as well.
+        """
+        before = len(self.found)
+        names = Names(self.library, record)
+        self.condition(e, names if given is None else Inner(names, given))
+        node = self.parsed(e) if len(self.found) == before else None
+        if node is not None:
+            self.asked(e, lambda: sql_expression(node, Asked(self.library, record, given, along)))
+
+    def asked(self, e: Element, ask: Callable[[], object]) -> None:
+        """Report what cannot be put to the database."""
+        try:
+            ask()
+        except ExpressionError as error:
+            self.errors([error], e.place)
 
     def message(self, e: Element, scope: Scope) -> None:
         """A text with expressions in braces, which may be none."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from . import definitions as d
-from .check_findings import Findings, mark, mark_key
+from .check_findings import Asked, Findings, mark, mark_key
 from .definitions import Element
+from .expression_sql import sql_number
 from .model import DATE, Type
 from .scopes import Names
 
@@ -190,16 +191,21 @@ def check_measures(f: Findings) -> None:
             continue
         names = Names(f.library, of)
         if e.has("sum"):
-            _check_sum(f, e.at("sum"), names)
+            _check_sum(f, e.at("sum"), of)
         if e.has("where"):
-            f.condition(e.at("where"), names)
+            f.filter(e.at("where"), of)
         f.path_to(e.at("dated_by"), names, "a date", "date")
         for part in e.items("by") if not isinstance(e.at("by").value, dict) else (p for _, p in e.pairs("by")):
             f.path(part, names)
 
 
-def _check_sum(f: Findings, e: Element, names: Names) -> None:
-    found: Type = f.expression(e, names)
-    if found.kind != "unknown" and (not found.is_numeric or found.optional):
+def _check_sum(f: Findings, e: Element, of: d.Record) -> None:
+    found: Type = f.expression(e, Names(f.library, of))
+    node = f.parsed(e) if found.kind != "unknown" else None
+    if node is None:
+        return
+    if not found.is_numeric or found.optional:
         what = "may be none" if found.is_numeric else f"is {found}; a number was expected"
         f.say("R203" if found.is_numeric else "R202", f"`{e.value}` {what}", mark(e))
+    else:
+        f.asked(e, lambda: sql_number(node, Asked(f.library, of), found.kind))

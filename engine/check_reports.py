@@ -10,7 +10,8 @@ from .check_steps import check_taken
 from .definitions import Element
 from .library import Library
 from .model import Type
-from .scopes import GROUP, NO_RECORD, Inner, Names, measure_type
+from .scopes import GROUP, NO_RECORD, Names, measure_type
+from .statement_definitions import telling_apart
 from .type_relations import UNKNOWN
 
 
@@ -45,7 +46,7 @@ def check_processes(f: Findings) -> None:
         if record is None:
             continue
         if select.has("where"):
-            f.condition(select.at("where"), Inner(Names(f.library, record), Taken(f.library, takes)))
+            f.filter(select.at("where"), record, Taken(f.library, takes))
         _check_order(f, select, record)
         transitions = f.event(e.at("fire"), record)
         if transitions:
@@ -79,7 +80,7 @@ def _check_rows(f: Findings, e: Element, taken: Taken) -> None:
     record = f.record(e.at("of"))
     if record is not None:
         if e.has("where"):
-            f.condition(e.at("where"), Inner(Names(f.library, record), taken))
+            f.filter(e.at("where"), record, taken, along=True)
         _check_order(f, e, record)
 
 
@@ -95,6 +96,8 @@ def _figures(f: Findings, e: Element, taken: Taken) -> Names:
         of = f.library.record(measure.of) if measure else None
         if figure.word("name") in types:
             f.say("R209", f"two figures are named `{figure.word('name')}`", mark(figure.at("name")))
+        if figure.word("name") in taken.taken:
+            f.say("R209", f"`{figure.word('name')}` is taken by that name already", mark(figure.at("name")))
         types[figure.word("name")] = measure_type(f.library, measure, of) if measure and of else UNKNOWN
     lets = {name: d.Text(str(inner.value), inner.place) for name, inner in _formulas(e).items()}
     return Names(f.library, NO_RECORD, taken=taken.taken, lets=lets, further=types)
@@ -113,9 +116,32 @@ def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, fig
     for key in ("over", "at"):
         if e.has(key):
             _check_days(f, e.at(key), taken, by_column)
+    _check_binding(f, e, statement, taken, measure)
     if (e.has("over") or e.has("at")) and measure.dated_by is None:
         said = f"the measure `{measure.name}` has no date"
         f.say("R208", said, mark_key(e.at("over" if e.has("over") else "at")), "say `dated_by` in the measure")
+
+
+def _check_binding(f: Findings, e: Element, statement: Element, taken: Taken, measure: d.Measure) -> None:
+    """The measure can be told for each record that lines and tables stand for, and for what is given by its names."""
+    start = Type("ref", of=measure.of)
+    types = {n: f.library.along(start, path) or UNKNOWN for n, path in measure.by.items()}
+    used: list[str] = []
+    for part in (statement.at("each"), statement.at("for_each")):
+        if not part.has("of"):
+            continue
+        record = part.word("of")
+        fitting = telling_apart(types, record, taken.taken, used)
+        used += fitting[:1]
+        if len(fitting) != 1:
+            is_by = f"could be by {' or '.join(fitting)}" if fitting else f"is by {', '.join(types) or 'nothing'}"
+            said = f"the measure `{measure.name}` {is_by}, so it cannot be told for each {record}"
+            f.say("R208", said, mark(e.at("measure")), f"name one of its `by` {record}")
+    for name, type_ in types.items():
+        given = taken.taken[name].type if name in taken.taken and name not in used else type_
+        if (given.kind, given.of) != (type_.kind, type_.of) and {given.kind, type_.kind} != {"text", "choice"}:
+            said = f"`{name}` of the measure `{measure.name}` is {type_.given()}, what is taken is {given.given()}"
+            f.say("R202", said, mark(e.at("measure")))
 
 
 def _check_days(f: Findings, e: Element, taken: Taken, by_column: bool) -> None:

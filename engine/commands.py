@@ -340,4 +340,4 @@ def unreachable(joined: Joined, node: Node) -> Iterator[ExpressionError]:
         except KeyError:
             said = f"`{'.'.join(path.parts)}` cannot be asked of the database"
             hint = f"write a field of {joined.record.name} or a value"
-            yield ExpressionError(said, path.start, path.end - path.start, hint, "R206")
+            yield ExpressionError(said, path.start, path.end - path.start, hint, "R210")

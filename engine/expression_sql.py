@@ -69,7 +69,7 @@ class Columns(Protocol):
 
 
 def sql_expression(node: Node, columns: Columns) -> Sql:
-    """The condition of a checked expression; raises ExpressionError R206 for what only Python can answer.
+    """The condition of a checked expression; raises ExpressionError R210 for what only Python can answer.
 
     Columns of numbers hold scaled integers (model.SCALES) of at most LARGEST_REACHED (whole: LARGEST_WHOLE) where they
     are added or brought to another scale; a bare comparison with a constant holds for all.
@@ -78,7 +78,7 @@ def sql_expression(node: Node, columns: Columns) -> Sql:
 
 
 def sql_number(node: Node, columns: Columns, kind: str) -> Sql:
-    """The number of a checked expression, scaled as values of that kind are kept; raises ExpressionError R206."""
+    """The number of a checked expression, scaled as values of that kind are kept; raises ExpressionError R210."""
     term, scale = _term(node, columns), SCALES[kind]
     if term.scale > scale:
         raise _refused(node, f"it has more digits than the {scale} that are kept of {kind}")
@@ -163,7 +163,7 @@ def _term(node: Node, columns: Columns) -> _Term:
 
 def _refused(node: Node, hint: str = "") -> ExpressionError:
     name = "division" if isinstance(node, Binary) and node.operator == "/" else said(node)
-    return ExpressionError(f"{name} cannot be asked of the database", node.start, node.end - node.start, hint, "R206")
+    return ExpressionError(f"{name} cannot be asked of the database", node.start, node.end - node.start, hint, "R210")
 
 
 def _constant(value: Value) -> _Term:

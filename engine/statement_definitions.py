@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from . import definitions as d
 from .errors import Place
 from .library import Library
+from .model import Type
 from .scopes import Path
 
 
@@ -137,3 +138,12 @@ def _build_days(e: d.Element) -> Days:
     if at.startswith("before "):
         return Days("before", (d.dotted(at.removeprefix("before ")),))
     return Days("until", (d.dotted(at),)) if at else Days("all")
+
+
+def telling_apart(types: Mapping[str, Type], record: str, taken: Collection[str], used: Collection[str]) -> list[str]:
+    """The `by` of a measure that may tell the records of a type apart: there must be one for a line to be told.
+
+    It is the `by` of the record type's name, else those that refer to it and are neither taken by their name nor used.
+    """
+    fitting = [n for n, t in types.items() if t.kind == "ref" and t.of == record and n not in used]
+    return [record] if record in fitting else [n for n in fitting if n not in taken]

@@ -21,7 +21,7 @@ from .gathering import among
 from .model import Type
 from .money import from_kept
 from .queries import Joined, Path
-from .statement_definitions import Days, Figure, Statement
+from .statement_definitions import Days, Figure, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
 from .statement_given import Given
@@ -179,14 +179,11 @@ class Measures:
         return Binding(used[1] or None, used[0] or None, tuple(fixed))
 
     def by_of(self, figure: Figure, record: str, types: Mapping[str, Type], used: Sequence[str]) -> str:
-        """The `by` that tells the records apart: the one of that name, else the only other that refers to them."""
-        fitting = [n for n, t in types.items() if t.kind == "ref" and t.of == record and n not in used]
-        if record in fitting:
-            return record
-        others = [n for n in fitting if n not in self.given.fields]
-        if len(others) == 1:
-            return others[0]
-        said = f"is by {', '.join(types) or 'nothing'}" if not others else f"could be by {' or '.join(others)}"
+        """The `by` that tells the records apart; where a pack was not checked there may be none, or several."""
+        fitting = telling_apart(types, record, self.given.fields, used)
+        if len(fitting) == 1:
+            return fitting[0]
+        said = f"is by {', '.join(types) or 'nothing'}" if not fitting else f"could be by {' or '.join(fitting)}"
         raise InvalidInput(
             f"{figure.place}: The measure `{figure.measure}` {said}, so it cannot be told for each {record}; "
             f"name one of its `by` {record}."

@@ -718,7 +718,7 @@ def test_what_only_python_can_answer_is_refused(text: str, start: int, length: i
     with pytest.raises(ExpressionError) as caught:
         sql_expression(parse(text), Queried())
     error = caught.value
-    assert (error.code, error.start, error.length, error.message) == ("R206", start, length, message)
+    assert (error.code, error.start, error.length, error.message) == ("R210", start, length, message)
 
 
 @pytest.mark.parametrize(
