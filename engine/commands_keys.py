@@ -10,12 +10,12 @@ from . import definitions as d
 from .expression_sql import CodePointOrder
 from .facts import plain
 from .firings import Firing
-from .gathering import Gatherer, parts
+from .gathering import Gatherer
 from .library import Library
 from .model import Type
 from .money import rounded, shown
 from .notation import as_text
-from .queries import Joined, types_of
+from .queries import Joined, parts, types_of
 from .store import decoder
 from .tables import columns_of
 

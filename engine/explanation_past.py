@@ -17,9 +17,10 @@ from .application import rules_of
 from .batch import Rules
 from .errors import CharterFault, IntegrityBroken
 from .facts import Facts
-from .gathering import Gatherer, parts
+from .gathering import Gatherer
 from .library import Library
 from .model import TEXT, Type
+from .queries import parts
 from .source import Route
 from .store import Session
 from .tables import FACT, LOG, PACK, VOUCHER, columns_of

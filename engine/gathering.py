@@ -6,33 +6,29 @@ the work has made so far (`Pending`).
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, and_, false, func, or_, select
+from sqlalchemy import MetaData, select
 
 from . import definitions as d
 from . import programs as p
+from .answers import Answers
 from .cells import constant
-from .decisions import Answer, Table, TableRow, decide, row_of_record
 from .errors import NOWHERE, Place
-from .expression_sql import sql_expression, sql_number
+from .expression_sql import sql_expression
 from .expressions import parse
 from .facts import Facts
 from .library import Library
-from .model import SCALES, Type
-from .money import to_kept
-from .queries import Joined, types_of
+from .model import Type
+from .queries import Joined, among, measured, parts, types_of
 from .scopes import measure_type
 from .store import Session, decoder
 from .tables import ENTRY, LOG, VOUCHER, columns_of
 
 Path = tuple[str, ...]
-AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
 
 
 @dataclass
@@ -55,9 +51,7 @@ class Gatherer:
         # What was read and for whom, so that it can be held against what others of the work write.
         self.noted: list[tuple[p.Operation, list[tuple[Any, Any]]]] = []
         self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
-        # Answers of tables whose rows stand in the pack hold for good; those over records for this piece of work.
-        self.decided: dict[str, dict[Any, Any]] = decided
-        self.decided_now: dict[str, dict[Any, Any]] = {}
+        self.answers = Answers(self, decided)
         self.keys: dict[tuple[str, str], int | None] = {}
 
     def place_of(self, record: str) -> Place:
@@ -145,7 +139,7 @@ class Gatherer:
         elif isinstance(operation, p.Measured):
             self.read_measures(operation, asked)
         elif isinstance(operation, p.Decided):
-            self.read_decisions(operation, asked)
+            self.answers.read(operation, asked)
         elif isinstance(operation, p.Reversible):
             self.read_reversible(operation, asked)
 
@@ -269,101 +263,6 @@ class Gatherer:
         rows = [decode([*row[:-1], int(row[-1] or 0)]) for row in self.session.rows(statement)]
         return {tuple(r[:-1]): r[-1] for r in rows}, decode([None] * len(by) + [0])[-1]
 
-    # --- decisions ---
-
-    def read_decisions(self, operation: p.Decided, asked: list[tuple[Any, Any]]) -> None:
-        table = operation.table
-        assert table is not None
-        lasting = table.decision.rows_of is None and not self.names_records(table)
-        memo = (self.decided if lasting else self.decided_now).setdefault(table.name, {})
-        keys = {key for _, key in asked}
-        missing = keys - memo.keys()
-        if missing:
-            memo.update(self.decide_all(table, missing))
-        for key in keys - missing:
-            value, _, content = memo[key]
-            self.facts.contents[value[-1]] = content
-        index = operation.index
-        for firing, key in asked:
-            value, problem, _ = memo[key]
-            firing.v[index] = value
-            if problem is not None:
-                firing.unanswered.add(index)
-                firing.refuse_by(operation.refusal, operation.place, table.name, problem)
-
-    def names_records(self, table: Table) -> bool:
-        return any(t.kind == "ref" for t in table.output_types)
-
-    def decide_all(self, table: Table, keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
-        """The answers by (input..., date). Days between which no row begins or ends share one answer."""
-        near = _Near(table, self.table_rows(table, keys)) if table.decision.rows_of else None
-        rows = near.all if near else table.rows
-        days = turning_days(rows)
-        taken: dict[tuple[Any, ...], Any] = {}
-        answers = {}
-        for key in keys:
-            inputs, span = key[:-1], span_of(days, key[-1])
-            same = (*inputs, span)
-            if same not in taken:
-                asked = near.rows(inputs) if near else rows
-                answer = decide(table, inputs, key[-1], asked)
-                taken[same] = self.answered(table, inputs, span, answer, asked if near else ())
-            answers[key] = taken[same]
-        return answers
-
-    def answered(
-        self, table: Table, inputs: tuple[Any, ...], span: Span | None, answer: Answer, rows: Sequence[TableRow]
-    ) -> tuple[tuple[Any, ...], str | None, str]:
-        """(value, problem, the fact's text): the value is the outputs and the fact's hash."""
-        outputs = self.with_ids(table, answer)
-        collected = table.decision.hit == "collect"
-        content: dict[str, Any] = {
-            "decision": table.name, "inputs": dict(zip(table.inputs, inputs, strict=True)), "on": span,
-            "rows": answer.rows, "key_set": answer.key_set, "outputs": outputs,
-        }  # fmt: skip
-        if table.decision.rows_of:
-            content["candidates"] = [
-                {"row": r.said, "filled": sorted(r.filled), "from": r.since, "until": r.until, "then": r.then}
-                for r in rows
-            ]
-        fact = self.facts.add(content)
-        text = self.facts.contents[fact]
-        if outputs is None:
-            return (*(None for _ in table.decision.outputs), fact), answer.problem, text
-        return ((outputs, fact) if collected else (*outputs, fact)), None, text
-
-    def with_ids(self, table: Table, answer: Answer) -> tuple[Any, ...] | None:
-        """Answers that name a record by its key get its number."""
-        if answer.outputs is None or table.decision.rows_of or not self.names_records(table):
-            return answer.outputs
-        rows = answer.outputs if table.decision.hit == "collect" else (answer.outputs,)
-        named = [
-            tuple(self.id_of(t.of, v) if t.kind == "ref" and isinstance(v, str) else v
-                  for v, t in zip(row, table.output_types, strict=True))
-            for row in rows
-        ]  # fmt: skip
-        return tuple(named) if table.decision.hit == "collect" else named[0]
-
-    def id_of(self, record: str, key: str) -> int | None:
-        return self.ids_of(record, [key]).get(key)
-
-    def table_rows(self, table: Table, keys: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
-        """The records that may be rows for any of these questions."""
-        decision = table.decision
-        joined = self.joined(str(decision.rows_of))
-        names = [n for n in (*decision.inputs, *decision.outputs, "from", "until") if n in joined.record.fields]
-        statement = joined.select([("id",), *((n,) for n in names)])
-        for position, name in enumerate(table.inputs):
-            if name in joined.record.fields:
-                column, type_ = joined.column((name,))
-                statement = statement.where(or_(column.is_(None), among(column, type_, {k[position] for k in keys})))
-        if decision.rows_where:
-            condition = sql_expression(parse(decision.rows_where.text), joined)
-            statement = joined.select([("id",), *((n,) for n in names)]).where(condition, *statement._where_criteria)
-        decode = decoder(types_of(self.library, joined.record, [("id",), *((n,) for n in names)]))
-        rows = [dict(zip(("id", *names), decode(r), strict=True)) for r in self.session.rows(statement)]
-        return sorted(rows, key=lambda r: r["id"])
-
     # --- reversals ---
 
     def read_reversible(self, operation: p.Reversible, asked: list[tuple[Any, Any]]) -> None:
@@ -410,6 +309,9 @@ class Gatherer:
 
     # --- keys ---
 
+    def id_of(self, record: str, key: str) -> int | None:
+        return self.ids_of(record, [key]).get(key)
+
     def ids_of(self, record: str, keys: Iterable[str]) -> dict[str, int]:
         """The ids of records by what people call them; unknown keys are not there."""
         wanted = [k for k in dict.fromkeys(keys) if self.keys.get((record, k)) is None]
@@ -444,54 +346,6 @@ class Gatherer:
         return found
 
 
-class _Near:
-    """Finds among many rows that are records those whose filled inputs are as asked, without going through all."""
-
-    def __init__(self, table: Table, records: Sequence[Mapping[str, Any]]) -> None:
-        self.all: list[TableRow] = []
-        self._by_filled: dict[tuple[int, ...], dict[tuple[Any, ...], list[TableRow]]] = {}
-        for record in records:
-            row = row_of_record(table, f"{table.decision.rows_of} {record['id']}", record)
-            filled = tuple(i for i, n in enumerate(table.inputs) if record.get(n) is not None)
-            values = tuple(record[table.inputs[i]] for i in filled)
-            self._by_filled.setdefault(filled, {}).setdefault(values, []).append(row)
-            self.all.append(row)
-
-    def rows(self, inputs: Sequence[Any]) -> list[TableRow]:
-        found: list[TableRow] = []
-        for filled, by_values in self._by_filled.items():
-            found += by_values.get(tuple(inputs[i] for i in filled), ())
-        return found
-
-
-Span = tuple[date | None, date | None]
-
-
-def turning_days(rows: Iterable[TableRow]) -> list[date]:
-    """The days on which some row begins to hold, or holds no more."""
-    days = {r.since for r in rows if r.since} | {
-        r.until + timedelta(days=1) for r in rows if r.until and r.until < date.max
-    }
-    return sorted(days)
-
-
-def span_of(days: Sequence[date], on: date | None) -> Span | None:
-    """The first and last day around `on` between which no row begins or ends; None without a day."""
-    if on is None:
-        return None
-    place = bisect_right(days, on)
-    since = days[place - 1] if place else None
-    return since, days[place] - timedelta(days=1) if place < len(days) else None
-
-
-def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
-    """The aggregate of a measure over its joined tables."""
-    if measure.sum is None:
-        return func.count()
-    kind = measure_type(joined.library, measure, joined.record).kind
-    return func.sum(sql_number(parse(measure.sum.text), joined, kind))
-
-
 def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:
     """The values of a key's parts; None where they cannot be such values."""
     texts = key.split("/") if len(types) > 1 else [key]
@@ -504,22 +358,3 @@ def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:
         except ValueError:
             return None
     return tuple(values)
-
-
-def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> ColumnElement[bool]:
-    """column is one of the values, none included."""
-    distinct = set(values)
-    kept = [to_kept(v, type_.kind) if SCALES.get(type_.kind) else v for v in distinct if v is not None]
-    if len(kept) > AT_ONCE:
-        return and_(column >= min(kept), column <= max(kept)) if None not in distinct else column.is_not(None)
-    conditions = [column.in_(kept)] if kept else []
-    if None in distinct:
-        conditions.append(column.is_(None))
-    return or_(*conditions) if conditions else false()
-
-
-def parts(values: Iterable[Any]) -> Iterable[list[Any]]:
-    """A list in pieces that one statement takes."""
-    listed = list(values)
-    for start in range(0, len(listed), AT_ONCE):
-        yield listed[start : start + AT_ONCE]

@@ -13,11 +13,12 @@ from . import definitions as d
 from .batch import pieces
 from .facts import plain, written
 from .firings import Reason
-from .gathering import Gatherer, among, parts
+from .gathering import Gatherer
 from .import_shapes import Shape, Shapes, Wanted
 from .model import SCALES
 from .money import to_kept
 from .notation import as_text
+from .queries import among, parts
 from .source import printable
 from .store import decoder
 from .tables import LOG

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import definitions as d
 from . import programs as p
 from .firings import Firing, Root
-from .gathering import among, parts
-from .queries import types_of
+from .queries import among, parts, types_of
 from .store import decoder
 from .tables import columns_of
 

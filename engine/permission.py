@@ -11,7 +11,8 @@ from sqlalchemy import select
 from . import definitions as d
 from . import programs as p
 from .firings import Actor, Firing, in_tree_order
-from .gathering import Gatherer, parts
+from .gathering import Gatherer
+from .queries import parts
 from .tables import LOG
 
 

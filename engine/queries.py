@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, Select, case, literal, select
+from sqlalchemy import ColumnElement, MetaData, Select, and_, case, false, func, literal, or_, select
 from sqlalchemy.sql.expression import FromClause
 
 from . import definitions as d
+from .expression_sql import sql_number
+from .expressions import parse
 from .library import Library
-from .model import MONEY, Type
+from .model import MONEY, SCALES, Type
+from .money import to_kept
+from .scopes import measure_type
 from .tables import ENTRY, column_type, table_name
 
 Path = tuple[str, ...]
+AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
 
 
 class Joined:
@@ -78,3 +83,30 @@ def types_of(library: Library, record: d.Record, paths: Sequence[Path]) -> list[
     """The types at the ends of paths; the paths are known to exist."""
     start = Type("ref", of=record.name)
     return [library.along(start, p) or Type("text") for p in paths]
+
+
+def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
+    """The aggregate of a measure over its joined tables."""
+    if measure.sum is None:
+        return func.count()
+    kind = measure_type(joined.library, measure, joined.record).kind
+    return func.sum(sql_number(parse(measure.sum.text), joined, kind))
+
+
+def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> ColumnElement[bool]:
+    """column is one of the values, none included."""
+    distinct = set(values)
+    kept = [to_kept(v, type_.kind) if SCALES.get(type_.kind) else v for v in distinct if v is not None]
+    if len(kept) > AT_ONCE:
+        return and_(column >= min(kept), column <= max(kept)) if None not in distinct else column.is_not(None)
+    conditions = [column.in_(kept)] if kept else []
+    if None in distinct:
+        conditions.append(column.is_(None))
+    return or_(*conditions) if conditions else false()
+
+
+def parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    """A list in pieces that one statement takes."""
+    listed = list(values)
+    for start in range(0, len(listed), AT_ONCE):
+        yield listed[start : start + AT_ONCE]

@@ -21,10 +21,10 @@ from .decisions import TableRow, decide
 from .errors import CharterFault
 from .expression_python import ArithmeticProblem
 from .facts import ORDER, Facts, from_plain, plain, without_tail
-from .gathering import Gatherer, parts
+from .gathering import Gatherer
 from .model import Type
 from .money import EXACT, shown
-from .queries import types_of
+from .queries import parts, types_of
 from .scopes import measure_type
 from .store import Session
 from .tables import FACT, LOG, VOUCHER

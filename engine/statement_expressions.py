@@ -10,8 +10,7 @@ from . import definitions as d
 from .errors import InvalidInput, Place
 from .expression_sql import sql_expression
 from .expressions import ExpressionError, Node, parse
-from .gathering import measured
-from .queries import Joined
+from .queries import Joined, measured
 
 
 def parsed(text: d.Text) -> Node:

@@ -17,10 +17,9 @@ from . import definitions as d
 from .errors import InvalidInput
 from .expression_python import month_end
 from .expressions import Path as PathNode
-from .gathering import among
 from .model import Type
 from .money import from_kept
-from .queries import Joined, Path
+from .queries import Joined, Path, among
 from .statement_definitions import Days, Figure, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas

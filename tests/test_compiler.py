@@ -13,8 +13,9 @@ from charter.engine import catalog
 from charter.engine import programs as p
 from charter.engine.application import rules_of
 from charter.engine.batch import Rules
-from charter.engine.compiler import compile_transition, to_scale, to_unit
+from charter.engine.compiler import compile_transition
 from charter.engine.money import unit
+from charter.engine.operations import to_scale, to_unit
 from support import DEPOT, World, ordered, said
 
 

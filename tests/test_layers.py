@@ -21,12 +21,12 @@ LAYERS = {
         "expression_none expression_types definitions library scopes facts output"
     ),
     "deciders": (
-        "cells expression_python decisions programs firings tables frames compiler expression_sql queries schemas "
+        "cells expression_python decisions programs firings tables operations frames compiler compiler_steps expression_sql queries schemas "
         "schema_validators schema_errors schema_messages mapping_faults"
     ),
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
     "use cases": (
-        "gathering tallies permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
+        "gathering answers tallies permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
         "import_chunks statements statement_reports statement_given statement_expressions statement_lines "
         "statement_formulas statement_measures statement_layout reperformance"
     ),
