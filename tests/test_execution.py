@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from charter.engine.firings import Request
 from charter.engine.tables import COUNTER, REFUSAL
-from support import World, approved, grant, ordered, said, sent
+from support import DEPOT, World, approved, grant, ordered, said, sent
 
 # --- creation, deletion, refusal --------------------------------------------------------------------------------------
 
@@ -70,6 +70,19 @@ def test_what_another_state_allows_is_said(depot: World) -> None:
     assert said(depot.fire("order", "check", "1")) == (
         'order 1 cannot `check` from "sent" and "waiting"; possible here: pack, take_back. [check]'
     )
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [("check", "  - event: check\n"), ("take_back", "  - event: take_back\n"), ("explode", "workflow: order\n")],
+)
+def test_what_no_state_allows_is_refused_by_its_workflow(depot: World, event: str, line: str) -> None:
+    """The place is where the event says from which states it is possible; of an unknown event, where all events are."""
+    ordered(depot)
+    depot.must("order", "cancel", "1")
+    (reason,) = depot.fire("order", event, depot.rows('SELECT id FROM "order"')[0][0]).reasons
+    assert reason.place.file.endswith("order.yaml")
+    assert (DEPOT / "order.yaml").read_text().splitlines(keepends=True)[reason.place.line - 1] == line
 
 
 def test_an_event_that_nobody_knows(depot: World) -> None:
