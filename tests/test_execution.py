@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from charter.engine.facts import Facts
 from charter.engine.firings import Request
+from charter.engine.gathering import Gatherer
 from charter.engine.tables import COUNTER, REFUSAL
 from support import DEPOT, World, approved, grant, ordered, said, sent
 
@@ -500,6 +502,20 @@ def test_an_amount_that_is_too_large_to_be_kept_is_refused(depot: World) -> None
     assert "is too large to be kept" in said(first)
     assert "0.1234567 has more than 6 digits behind the point" in said(second)
     assert not third.reasons
+
+
+def test_a_whole_number_that_is_too_large_to_be_kept_is_refused(everywhere: World) -> None:
+    """Part of a key or not; and no record is found by it."""
+    ordered(everywhere, "1")
+    huge = everywhere.creation("line", order="1", number=2**63, article="A", quantity="1")
+    other = everywhere.creation("line", order="1", number=2, article="A", quantity="1")
+    first, second = everywhere.perform([huge, other])
+    assert said(first) == f"line 1/{2**63}: {2**63} is too large to be kept. [kept]"
+    assert not second.reasons
+    assert second.firing is not None
+    with everywhere.store.transaction() as session:
+        gatherer = Gatherer(everywhere.rules.library, everywhere.rules.metadata, session, Facts(), {})
+        assert gatherer.ids_of("line", {f"1/{2**63}", "1/2"}) == {"1/2": second.firing.id}
 
 
 def test_none_equals_none_and_nothing_else(depot: World) -> None:
