@@ -114,12 +114,28 @@ def test_a_role_is_held_for_one_record(depot: World) -> None:
     ]
 
 
-def test_a_role_held_for_no_record_is_held_everywhere(depot: World) -> None:
-    """So says the field `held_for` of a grant."""
-    ordered(depot)
+def test_a_grant_without_a_record_is_held_for_all(depot: World) -> None:
+    """So says the field `held_for` of a grant; what is held for one record counts for no other."""
+    record = depot.rules.library.record("role_grant")
+    assert record is not None
+    assert "Empty means held for all" in " ".join(record.fields["held_for"].doc.split())
+    ordered(depot, "1", depot="N")
+    ordered(depot, "2", depot="S")
     depot.create("actor", number="max", name="Max")
+    grant(depot, "max", "keeper", "depot/N")
+    assert "it is for keeper of depot/S" in said(depot.fire("order", "check", "2", "max"))
     grant(depot, "max", "keeper")
     depot.must("order", "check", "1", "max")
+    depot.must("order", "check", "2", "max")
+    rights = depot.rows("SELECT \"right\" FROM charter_log WHERE event = 'check' ORDER BY id")
+    assert rights == [("keeper of depot/N",), ("keeper",)]
+
+
+def test_a_role_held_for_no_record_is_not_granted_for_one(depot: World) -> None:
+    depot.create("actor", number="max", name="Max")
+    grant(depot, "max", "clerk", "depot/N")
+    (root,) = depot.perform([depot.creation("article", number="M", kind="plain")], "max")
+    assert said(root) == "max may not `create` article M; it is for clerk. [create]"
 
 
 def test_an_actor_at_a_field_may(depot: World) -> None:
