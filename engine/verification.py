@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 
 from . import catalog
 from . import definitions as d
 from .application import Charter, rules_of
-from .batch import Rules
+from .batch import Rules, pieces
 from .errors import InvalidInput
 from .facts import digest, plain, without_tail, written
+from .gathering import parts
 from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
 from .money import from_kept
@@ -36,6 +38,7 @@ from .tables import (
 )
 
 MOST_SHOWN = 200
+BASES_AT_ONCE = 1000
 AMOUNT = 6  # the amount's place among an entry's columns
 
 
@@ -75,6 +78,7 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
         check = _Check(session, rules, found)
         found.add(check.chains(head), "the chains")
         found.add(check.facts(), "facts")
+        found.add(check.bases(), "facts that are missing")
         found.add(check.vouchers(), "vouchers")
         for record in rules.library.records():
             found.add(check.records(record), record.name)
@@ -148,6 +152,31 @@ class _Check:
             if digest(row.content) != row.hash:
                 yield f"the fact {row.hash} of stream {row.stream} was changed"
         self.found.counts["facts"] = count
+
+    def bases(self) -> Iterator[str]:
+        """Every fact that a row of the log rests on is there: its basis, and all that this names."""
+        log, fact = self.tables[LOG], self.tables[FACT]
+        first = func.min(log.c.id).label("log")
+        rests = select(log.c.stream, log.c.basis, first).group_by(log.c.stream, log.c.basis).subquery()
+        there = rests.outerjoin(fact, (fact.c.stream == rests.c.stream) & (fact.c.hash == rests.c.basis))
+        statement = select(rests, fact.c.content).select_from(there).order_by(rests.c.stream, rests.c.basis)
+        for page in pieces(self.session.stream(statement), BASES_AT_ONCE):
+            wanted: dict[str, dict[str, int]] = defaultdict(dict)
+            for row in page:
+                if row.content is None:
+                    yield missing(row.basis, row.stream, row.log)
+                for named in facts_named(row.content or ""):
+                    wanted[row.stream].setdefault(named, row.log)
+            for stream, logs in wanted.items():
+                yield from (
+                    missing(gone, stream, logs[gone]) for gone in sorted(logs.keys() - self.known(stream, logs))
+                )
+
+    def known(self, stream: str, hashes: Iterable[str]) -> set[str]:
+        """Those of the hashes by which the stream has a fact."""
+        fact = self.tables[FACT]
+        of_stream = select(fact.c.hash).where(fact.c.stream == stream)
+        return {h for part in parts(hashes) for (h,) in self.session.rows(of_stream.where(fact.c.hash.in_(part)))}
 
     def vouchers(self) -> Iterator[str]:
         """Every voucher balances, belongs to a row of the log, and is as that row digested it."""
@@ -272,6 +301,18 @@ class _Check:
         )
         there = {name: f"{when} {does}" for name, when, does in self.session.connection.exec_driver_sql(sql)}
         return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
+
+
+def missing(fact: str, stream: str, log: int) -> str:
+    return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
+
+
+def facts_named(content: str) -> Sequence[str]:
+    """The facts that a basis names; none where it is not what was written, which is told with its hash."""
+    try:
+        return [h for h in json.loads(content)["facts"] if h]
+    except (ValueError, TypeError, KeyError):
+        return []
 
 
 def short(hashes: Sequence[str]) -> str:
