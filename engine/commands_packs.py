@@ -90,7 +90,7 @@ def acting_administrator(call: Call, name: str | None, demonstration: bool) -> s
 def steps_of(setup: Setup, in_detail: bool) -> Iterator[str]:
     """What was done; the many tables of a new store are only counted."""
     if in_detail:
-        yield from setup.migration.words
+        yield from setup.words
     else:
         yield counted(len(setup.migration.words), "new table")
     created = Counter(r.request.record for r in setup.roots)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import func, inspect, select
@@ -14,6 +15,7 @@ from . import catalog
 from . import definitions as d
 from .application import Charter, rules_of
 from .batch import Rules, pieces
+from .completion import completed, completions
 from .errors import InvalidInput
 from .facts import digest, plain, without_tail, written
 from .gathering import parts
@@ -110,6 +112,7 @@ class _Check:
     def __init__(self, session: Session, rules: Rules, found: Verification) -> None:
         self.session, self.rules, self.found = session, rules, found
         self.tables = rules.metadata.tables
+        self.completions = completions(session, rules.metadata)
 
     # --- the chains ---
 
@@ -242,20 +245,19 @@ class _Check:
         """By id in order: the fields as the log left them; deleted records are left out."""
         log = self.tables[LOG]
         statement = (
-            select(log.c.record_id, log.c.from_state, log.c.to_state, log.c.changes)
+            select(log.c.record_id, log.c.id, log.c.from_state, log.c.to_state, log.c.changes)
             .where(log.c.record == record.name)
             .order_by(log.c.record_id, log.c.id)
         )
-        current: int | None = None
-        values: dict[str, Any] | None = None
-        for row in self.session.stream(statement):
-            if row.record_id != current:
-                if current is not None and values is not None:
-                    yield current, values
-                current, values = row.record_id, {}
-            values = after(values, row)
-        if current is not None and values is not None:
-            yield current, values
+        completions = [(row.id, given[record.name]) for row, given in self.completions if record.name in given]
+        for id_, rows in groupby(self.session.stream(statement), key=lambda row: row.record_id):
+            values: dict[str, Any] | None = {}
+            waiting = deque(completions)
+            for row in rows:
+                values = after(completed_before(values, waiting, row.id), row)
+            values = completed_before(values, waiting)
+            if values is not None:
+                yield id_, values
 
     # --- packs and protections ---
 
@@ -327,6 +329,16 @@ def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
     if row.from_state == d.NOTHING:
         return dict(changes)
     return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
+
+
+def completed_before(
+    values: dict[str, Any] | None, waiting: deque[tuple[int, Mapping[str, Any]]], log: int | None = None
+) -> dict[str, Any] | None:
+    """The fields after the completions that come before a row of the log, or after all; those are waiting no more."""
+    while waiting and (log is None or waiting[0][0] < log):
+        _, given = waiting.popleft()
+        values = None if values is None else completed(values, given)
+    return values
 
 
 def side_by_side(
