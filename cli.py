@@ -156,7 +156,7 @@ def called(ctx: click.Context) -> Call:
 
     o = ctx.find_object(Options)
     assert o is not None
-    return Call(o.db, o.pack, o.actor, o.form, moment())
+    return Call(o.db, o.pack, o.actor, o.form, moment(), o.debug)
 
 
 def moment() -> str:
@@ -418,7 +418,10 @@ def check(ctx: click.Context, folder: str | None) -> int:
 @click.argument("name", required=False, metavar="[NAME]")
 @click.pass_context
 def test(ctx: click.Context, name: str | None) -> int:
-    """Run the rule tests of a pack, or those with NAME in their names. It needs no store."""
+    """Run the rule tests of a pack, or those with NAME in their names. It needs no store.
+
+    Exit code 4 where tests failed, 1 where the program itself did.
+    """
     from .engine.commands_packs import test_pack
 
     return test_pack(called(ctx), name)

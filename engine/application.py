@@ -12,6 +12,7 @@ from sqlalchemy import MetaData, inspect, select
 
 from . import catalog
 from .batch import Batch, Clock, Rules
+from .completion import EVENT, FIELD, RECORD, Completion, complete
 from .errors import InvalidInput, Refused, UsageFault
 from .facts import digest
 from .firings import Actor, Request, Root
@@ -24,11 +25,17 @@ from .tables import PACK, STORE, changed_types, declare
 
 @dataclass(frozen=True)
 class Setup:
-    """What `init` would do or did: the migration in words, what was created, and what was refused."""
+    """What `init` would do or did: tables and old records in words, what was created, and what was refused."""
 
     migration: Migration
+    completion: Completion
     pack: str
     roots: list[Root] = field(default_factory=list)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What becomes of what is there."""
+        return self.migration.words + self.completion.words
 
     @property
     def refused(self) -> list[Root]:
@@ -116,24 +123,29 @@ class Charter:
         """Create the store for a pack or bring it up to one; with `planned` only tell what would be done.
 
         `administrator` names the first administrator of a new store; of another the actor who puts the pack in force,
-        which the rules in force must allow. Everything is done in one transaction. Raises Refused where they do not.
+        which the rules in force must allow. Everything is done in one transaction. Raises Refused where they do not,
+        InvalidInput where records that are there cannot be what the pack wants.
         """
         rules = rules_of(pack)
         is_new = self.setting("pack") is None
         actor = Actor(None, administrator, self.login, frozenset()) if is_new or planned else self.actor(administrator)
 
-        if not is_new and (changed := list(changed_types(self.rules.library, rules.library))):
+        before = None if is_new else self.rules.library
+        if before and (changed := list(changed_types(before, rules.library))):
             raise InvalidInput("\n".join(changed))
 
         def work(session: Session) -> Setup:
             migration = plan(session, rules.metadata)
+            completion = complete(session, rules.metadata, before, rules.library)
             if planned:
-                return Setup(migration, pack.hash)
+                return Setup(migration, completion, pack.hash)
             migration.apply(session)
-            roots = self.put_in(session, rules, pack, actor, is_new, demonstration)
+            completion.apply(session, rules.metadata)
+            demonstrated = demonstration if is_new else None
+            roots = self.put_in(session, rules, pack, actor, completion, demonstrated)
             if any(r.reasons for r in roots):
                 raise Refused("The pack is not put in force:\n" + "\n".join(refusals(roots)))
-            return Setup(migration, pack.hash, roots)
+            return Setup(migration, completion, pack.hash, roots)
 
         done = self.store.within(work)
         self.__dict__.pop("rules", None)
@@ -141,9 +153,14 @@ class Charter:
         return done
 
     def put_in(
-        self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor, is_new: bool, demonstration: bool
-    ) -> list[Root]:
-        """The first administrator, the pack in force, its master rows: each by an event, in one transaction."""
+        self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor, completion: Completion,
+        demonstration: bool | None,
+    ) -> list[Root]:  # fmt: skip
+        """The first administrator, the pack in force, its master rows: each by an event, in one transaction.
+
+        `demonstration` is None for a store that is there already.
+        """
+        is_new = demonstration is not None
         setting_up = Batch(rules, self.store, replace(actor, unbound=True), self.clock, one_login=True)
         compiled = self.keep_pack(session, rules, pack, actor)
         settings = rules.metadata.tables[STORE]
@@ -158,24 +175,27 @@ class Charter:
             session.connection.execute(settings.update().where(settings.c.name == "pack").values(value=pack.hash))
         acting = Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
         in_force = setting_up if is_new else acting
-        roots += in_force.piece(session, list(self.put_in_force(session, rules, pack, compiled)))
+        roots += in_force.piece(session, list(self.put_in_force(session, rules, pack, compiled, completion)))
         for requests in master_rows(rules, session):
             roots += setting_up.piece(session, requests)
         return roots
 
-    def put_in_force(self, session: Session, rules: Rules, pack: catalog.Pack, compiled: str) -> Iterator[Request]:
-        """The event that puts the pack in force, unless it is."""
-        table = rules.metadata.tables["pack_version"]
+    def put_in_force(
+        self, session: Session, rules: Rules, pack: catalog.Pack, compiled: str, completion: Completion
+    ) -> Iterator[Request]:
+        """The event that puts the pack in force, unless it is; it says what records that are there got."""
+        table = rules.metadata.tables[RECORD]
+        given = {FIELD: completion.text}
         there = session.rows(select(table.c.id, table.c.state).where(table.c.hash == pack.hash))
         if not there:
             manifest = rules.library.manifest
             values = {
                 "hash": pack.hash, "name": pack.name, "version": pack.version, "author": manifest.author,
-                "compiled": digest(compiled),
+                "compiled": digest(compiled), **given,
             }  # fmt: skip
-            yield Request("pack_version", "put_in_force", None, values, "init")
+            yield Request(RECORD, EVENT, None, values, "init")
         elif there[0].state != "in_force":
-            yield Request("pack_version", "put_in_force", there[0].id, {}, "init")
+            yield Request(RECORD, EVENT, there[0].id, given, "init")
 
     def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> str:
         """Keep the text and what was made of it; gives the latter, whose hash the log will hold."""

@@ -39,13 +39,14 @@ from .tables import HEAD
 
 @dataclass
 class Call:
-    """One call of the command line. `now` is the moment at which it was made."""
+    """One call of the command line. `now` is the moment at which it was made; `debug` asks where faults arose."""
 
     db: str
     pack_asked: str | None
     actor_asked: str | None
     form: str | None
     now: str
+    debug: bool = False
 
     # --- what is worked on ---
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from . import catalog
 from .application import Charter, Setup
 from .commands import Call, counted, pack_folder
-from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
+from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
 from .source import did_you_mean
 from .store import Store
 from .trials import Verdict, run_tests
@@ -89,7 +90,7 @@ def acting_administrator(call: Call, name: str | None, demonstration: bool) -> s
 def steps_of(setup: Setup, in_detail: bool) -> Iterator[str]:
     """What was done; the many tables of a new store are only counted."""
     if in_detail:
-        yield from setup.migration.words
+        yield from setup.words
     else:
         yield counted(len(setup.migration.words), "new table")
     created = Counter(r.request.record for r in setup.roots)
@@ -193,7 +194,7 @@ class Outcome:
 
 
 def test_pack(call: Call, only: str | None) -> int:
-    """Run the rule tests of a pack; print those that failed."""
+    """Run the rule tests of a pack; print those that failed. A fault of the program ends one test, not all."""
     pack = checked_pack(call)
     names = [doc.name for doc in pack.all("test") if "when" in doc.body]
     if only and not any(only in name for name in names):
@@ -201,9 +202,12 @@ def test_pack(call: Call, only: str | None) -> int:
         raise UsageFault(f"No test of {pack.name} has `{only}` in its name{'; ' + near if near else '.'}")
     as_data = call.form in ("tsv", "csv", "json")
     sheet = call.sheet(["test", "outcome", "place", "failures"], "tests", pack=pack.name) if as_data else None
-    passed = failed = 0
+    passed = failed = faults = 0
     for verdict in run_tests(pack, only or ""):
         passed, failed = passed + verdict.passed, failed + (not verdict.passed)
+        faults += verdict.fault is not None
+        if verdict.fault is not None and call.debug:
+            traceback.print_exception(verdict.fault)
         if sheet is not None:
             sheet.add(Outcome(verdict))
         elif not verdict.passed:
@@ -211,6 +215,10 @@ def test_pack(call: Call, only: str | None) -> int:
     if sheet is not None:
         sheet.end(passed=passed, failed=failed)
     call.say(f"{pack.name}: {counted(passed + failed, 'test')}, {passed} passed, {failed} failed.")
+    if faults:
+        told = "" if call.debug else " `charter --debug test …` shows where each arose."
+        call.say(f"{counted(faults, 'test')} ended by a fault of the program.{told}")
+        return FAULT
     return REFUSED if failed else DONE
 
 

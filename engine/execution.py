@@ -160,7 +160,8 @@ class Work:
                 if possible:
                     yield a, row, possible
                 else:
-                    self.refuse(a.root, event, self.impossible(record, event, row, place), record.place)
+                    where = self.place_of(record, transitions)
+                    self.refuse(a.root, event, self.impossible(record, event, row, place), where)
 
     def impossible(self, record: d.Record, event: str, row: list[Any], place: Mapping[str, int]) -> str:
         called = self.called(record, row)
@@ -171,6 +172,12 @@ class Work:
             every = ", ".join(sorted({t.event for w in flows for t in w.transitions}))
             return f"{record.name} knows no event `{event}`; it knows: {every}."
         return f"{called} cannot `{event}` from {states}; possible here: {', '.join(events) or 'nothing'}."
+
+    def place_of(self, record: d.Record, transitions: Sequence[tuple[d.Workflow, d.Transition]]) -> Place:
+        """Where it is said from which states an event is possible; of an event that nobody knows, where all are."""
+        places = [t.place for creating in (False, True) for _, t in transitions if t.creates is creating]
+        places += [w.place for w in self.library.workflows_of(record)]
+        return next(iter(places), record.place)
 
     def called(self, record: d.Record, row: Sequence[Any]) -> str:
         """What people call a record."""

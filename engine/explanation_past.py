@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -15,6 +16,7 @@ from . import definitions as d
 from . import programs as p
 from .application import rules_of
 from .batch import Rules
+from .completion import completions
 from .errors import CharterFault, IntegrityBroken
 from .facts import Facts
 from .gathering import Gatherer
@@ -40,6 +42,13 @@ class Past:
         self.entered: dict[tuple[str, int], Row[Any]] = {}
         self._packs: dict[str, tuple[catalog.Pack, Rules]] = {}
         self._facts: dict[tuple[str, str], Any] = {}
+
+    @cached_property
+    def completions(self) -> list[tuple[Row[Any], Mapping[str, Mapping[str, Any]]]]:
+        """The rows that put packs in force and completed records, with what these got."""
+        found = completions(self.session, self.rules.metadata)
+        self.known([row for row, _ in found])
+        return found
 
     def of_record(self, record: str, id_: int, before: int | None = None) -> list[Row[Any]]:
         """The log rows of a record in order."""

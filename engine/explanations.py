@@ -21,7 +21,7 @@ from .explanation_keys import Keys, find_record, known_record
 from .explanation_lines import shown_value
 from .explanation_past import Past
 from .explanation_vouchers import Vouchers
-from .model import Type
+from .model import TEXT, Type
 from .source import did_you_mean
 from .store import Session
 from .tables import REFUSAL, columns_of
@@ -115,26 +115,37 @@ class Explainer:
 
     def current(self, rows: Sequence[Row[Any]]) -> tuple[Value, ...]:
         """The fields of a record as the log last made them."""
-        values: dict[str, tuple[Type, Any]] = {}
-        for row in rows:
+        return tuple(Value(name, self.keys.said(t, v)) for name, (_, t, v) in self.made(rows).items())
+
+    def made(self, rows: Sequence[Row[Any]]) -> dict[str, tuple[Row[Any], Type, Any]]:
+        """By field the row of the log that last gave it its value, and that value; a new pack completed some."""
+        found: dict[str, tuple[Row[Any], Type, Any]] = {}
+        first, record = rows[0].id, rows[0].record
+        packs = [(row, given[record]) for row, given in self.past.completions if record in given and row.id > first]
+        for row, given in sorted([*((r, None) for r in rows), *packs], key=lambda each: each[0].id):
+            if given is not None:
+                empty = [name for name in given if name not in found or found[name][2] is None]
+                found |= {name: (row, TEXT, given[name]) for name in empty}
+                continue
             then = self.past.then(row)
             for name, change in json.loads(row.changes).items():
-                values[name] = (then.type_of(name), change if then.transition.creates else change[1])
-        return tuple(Value(n, self.keys.said(t, v)) for n, (t, v) in values.items())
+                found[name] = (row, then.type_of(name), change if then.transition.creates else change[1])
+        return found
 
     def explain_field(self, subject: str, record: str, id_: int, field: str) -> Explanation:
         rows = self.past.of_record(record, id_)
-        setting = [r for r in rows if field in json.loads(r.changes)]
         if not rows:
             raise IntegrityBroken(f"No event of {record} {id_} is in the log: run `charter verify`.")
-        row = setting[-1] if setting else rows[0]
+        row, type_, value = self.made(rows).get(field, (rows[0], TEXT, None))
+        is_set = value is not None or field in json.loads(row.changes)
+        how = "" if row in rows else ": the pack that then came into force completed it"
 
         def figure() -> tuple[str, tuple[Value, ...]]:
             called = self.keys.called(record, id_)
-            if not setting:
+            if not is_set:
                 return f"{field} of {called} is empty: no event ever set it", ()
-            change = next(c for c in self.events.changes(self.past.then(row), row) if c.field == field)
-            return f"{field} of {called} is {shown_value(change.after)}", (Value(field, change.after),)
+            after = self.keys.said(type_, value)
+            return f"{field} of {called} is {shown_value(after)}{how}", (Value(field, after),)
 
         return self.explanation(subject, row, figure)
 

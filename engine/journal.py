@@ -19,11 +19,12 @@ from .execution import Work
 from .facts import digest, without_tail, written
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
 from .model import WHOLE
-from .money import to_kept
+from .money import LARGEST_KEPT, from_kept, to_kept
 from .store import encoder
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
 
 FIRST_HASH = ""
+MOST = from_kept(LARGEST_KEPT, "money")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Journal:
 
     def write(self, roots: Sequence[Root]) -> None:
         """Write all that stands, and the reasons of what does not."""
+        self.refuse_unkept_entries(roots)
         records = self.kept_records()
         standing = [(r, r.firing) for r in roots if r.stands and r.firing is not None]
         for record in records:
@@ -81,6 +83,23 @@ class Journal:
             except ValueError as problem:
                 said = f"{self.work.called(record, row)}: {problem}."
                 root.reasons.append(Reason("kept", said, record.place))
+
+    def refuse_unkept_entries(self, roots: Sequence[Root]) -> None:
+        """The same for amounts of vouchers: entries never change, so that none may fail once writing has begun."""
+        for root in roots:
+            for firing in in_tree_order(root.firing) if root.stands and root.firing is not None else ():
+                root.reasons += [reason for voucher in firing.vouchers for reason in self.unkept(firing, voucher)]
+
+    def unkept(self, firing: Firing, voucher: Voucher) -> Iterator[Reason]:
+        """What is against each entry whose amount cannot be kept, with the row of the posting that it comes from."""
+        for entry in voucher.entries:
+            if -MOST <= entry[3] <= MOST:
+                continue
+            called = self.work.called(firing.record, firing.row or firing.v[0])
+            posting = self.library.posting(voucher.posting)
+            rows = {f"{posting.name}/{row.name}": row.place for row in posting.rows} if posting else {}
+            said = f"The entry {entry[1]} of {voucher.posting} for {called}: {entry[3]} is too large to be kept."
+            yield Reason("kept", said, rows.get(entry[2], firing.program.transition.place))
 
     def kept_rows(self, record: d.Record, rows: Mapping[int, tuple[list[Any] | None, Root]]) -> Rows:
         pending = self.work.gatherer.pending

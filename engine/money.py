@@ -32,9 +32,22 @@ def to_kept(value: Decimal | int, kind: str) -> int:
     kept = int(scaled)
     if kept != scaled:
         raise ValueError(f"{value} has more than {scale} digits behind the point")
+    return fitting(kept, value)
+
+
+def fitting(kept: int, value: Decimal | int) -> int:
+    """The integer that stands for a value, where the database can hold it; raises ValueError where it cannot."""
     if abs(kept) > LARGEST_KEPT:
         raise ValueError(f"{value} is too large to be kept")
     return kept
+
+
+def kept_or_none(value: Decimal | int, kind: str) -> int | None:
+    """The same as `to_kept`, None for what cannot be kept: no value in a store equals it."""
+    try:
+        return to_kept(value, kind)
+    except ValueError:
+        return None
 
 
 def from_kept(kept: int, kind: str) -> Decimal | int:

@@ -12,8 +12,8 @@ from . import definitions as d
 from .expression_sql import sql_number
 from .expressions import parse
 from .library import Library
-from .model import MONEY, SCALES, Type
-from .money import to_kept
+from .model import MONEY, Type
+from .money import kept_or_none
 from .scopes import measure_type
 from .tables import ENTRY, column_type, table_name
 
@@ -94,9 +94,10 @@ def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
 
 
 def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> ColumnElement[bool]:
-    """column is one of the values, none included."""
+    """column is one of the values, none included; what is too large or too precise to be kept is in no column."""
     distinct = set(values)
-    kept = [to_kept(v, type_.kind) if SCALES.get(type_.kind) else v for v in distinct if v is not None]
+    given = [v for v in distinct if v is not None]
+    kept = [k for v in given if (k := kept_or_none(v, type_.kind)) is not None] if type_.is_numeric else given
     if len(kept) > AT_ONCE:
         return and_(column >= min(kept), column <= max(kept)) if None not in distinct else column.is_not(None)
     conditions = [column.in_(kept)] if kept else []

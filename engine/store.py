@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
 from .model import SCALES, Type
-from .money import from_kept, to_kept
+from .money import fitting, from_kept, to_kept
 from .tables import COUNTER
 
 Result = TypeVar("Result")
@@ -61,9 +61,13 @@ def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
 def encoder(types: Sequence[Type]) -> Callable[[Sequence[Any]], list[Any]]:
     """The other way round; raises ValueError for a number that does not fit."""
     scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    whole = [i for i, t in enumerate(types) if SCALES.get(t.kind) == 0]
 
     def encode(row: Sequence[Any]) -> list[Any]:
         values = list(row)
+        for index in whole:
+            if values[index] is not None:
+                fitting(values[index], values[index])
         for index, kind in scaled:
             if values[index] is not None:
                 values[index] = to_kept(values[index], kind)

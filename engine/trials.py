@@ -39,12 +39,13 @@ SCENE = Actor(None, "test", "test", frozenset(), unbound=True)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A test's name and place, and everything that was not as it should be."""
+    """A test's name and place, and everything that was not as it should be; `fault` is what the program itself did."""
 
     name: str
     doc: str
     place: Place
     failures: tuple[str, ...]
+    fault: Exception | None = None
 
     @property
     def passed(self) -> bool:
@@ -117,6 +118,7 @@ class _TakenBack(Exception):
 
 def _one(scenes: Scenes, trial: Trial) -> Verdict:
     failures: list[str] = []
+    fault: Exception | None = None
     document = trial.document
     try:
         done = scenes.put_up(trial, trial.whole)
@@ -127,7 +129,16 @@ def _one(scenes: Scenes, trial: Trial) -> Verdict:
         pass
     except (Failed, CharterFault) as failed:
         failures = [str(failed)]
-    return Verdict(document.name, str(document.body.get("doc", "")), document.place(), tuple(failures))
+    except Exception as error:
+        # What nobody foresaw ends this test, and is told with it; the others have a store of their own.
+        fault, failures = error, [f"{document.place()}: {fault_said(error)}"]
+    return Verdict(document.name, str(document.body.get("doc", "")), document.place(), tuple(failures), fault)
+
+
+def fault_said(error: Exception) -> str:
+    """A fault of the program, for the one who ran the test."""
+    reason = " ".join(str(error).split()) or "no reason given"
+    return f"a fault of the program, not of the rules: {type(error).__name__}: {reason}"
 
 
 class Trial:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, inspect, select
 
 from . import catalog
 from . import definitions as d
 from .application import Charter, rules_of
-from .batch import Rules
+from .batch import Rules, pieces
+from .completion import completed, completions
 from .errors import InvalidInput
 from .facts import digest, plain, without_tail, written
 from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
 from .money import from_kept
+from .queries import parts
 from .reperformance import Reperformance
 from .store import Session, decoder
 from .tables import (
@@ -36,6 +40,7 @@ from .tables import (
 )
 
 MOST_SHOWN = 200
+BASES_AT_ONCE = 1000
 AMOUNT = 6  # the amount's place among an entry's columns
 
 
@@ -75,6 +80,7 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
         check = _Check(session, rules, found)
         found.add(check.chains(head), "the chains")
         found.add(check.facts(), "facts")
+        found.add(check.bases(), "facts that are missing")
         found.add(check.vouchers(), "vouchers")
         for record in rules.library.records():
             found.add(check.records(record), record.name)
@@ -106,6 +112,7 @@ class _Check:
     def __init__(self, session: Session, rules: Rules, found: Verification) -> None:
         self.session, self.rules, self.found = session, rules, found
         self.tables = rules.metadata.tables
+        self.completions = completions(session, rules.metadata)
 
     # --- the chains ---
 
@@ -148,6 +155,31 @@ class _Check:
             if digest(row.content) != row.hash:
                 yield f"the fact {row.hash} of stream {row.stream} was changed"
         self.found.counts["facts"] = count
+
+    def bases(self) -> Iterator[str]:
+        """Every fact that a row of the log rests on is there: its basis, and all that this names."""
+        log, fact = self.tables[LOG], self.tables[FACT]
+        first = func.min(log.c.id).label("log")
+        rests = select(log.c.stream, log.c.basis, first).group_by(log.c.stream, log.c.basis).subquery()
+        there = rests.outerjoin(fact, (fact.c.stream == rests.c.stream) & (fact.c.hash == rests.c.basis))
+        statement = select(rests, fact.c.content).select_from(there).order_by(rests.c.stream, rests.c.basis)
+        for page in pieces(self.session.stream(statement), BASES_AT_ONCE):
+            wanted: dict[str, dict[str, int]] = defaultdict(dict)
+            for row in page:
+                if row.content is None:
+                    yield missing(row.basis, row.stream, row.log)
+                for named in facts_named(row.content or ""):
+                    wanted[row.stream].setdefault(named, row.log)
+            for stream, logs in wanted.items():
+                yield from (
+                    missing(gone, stream, logs[gone]) for gone in sorted(logs.keys() - self.known(stream, logs))
+                )
+
+    def known(self, stream: str, hashes: Iterable[str]) -> set[str]:
+        """Those of the hashes by which the stream has a fact."""
+        fact = self.tables[FACT]
+        of_stream = select(fact.c.hash).where(fact.c.stream == stream)
+        return {h for part in parts(hashes) for (h,) in self.session.rows(of_stream.where(fact.c.hash.in_(part)))}
 
     def vouchers(self) -> Iterator[str]:
         """Every voucher balances, belongs to a row of the log, and is as that row digested it."""
@@ -213,20 +245,19 @@ class _Check:
         """By id in order: the fields as the log left them; deleted records are left out."""
         log = self.tables[LOG]
         statement = (
-            select(log.c.record_id, log.c.from_state, log.c.to_state, log.c.changes)
+            select(log.c.record_id, log.c.id, log.c.from_state, log.c.to_state, log.c.changes)
             .where(log.c.record == record.name)
             .order_by(log.c.record_id, log.c.id)
         )
-        current: int | None = None
-        values: dict[str, Any] | None = None
-        for row in self.session.stream(statement):
-            if row.record_id != current:
-                if current is not None and values is not None:
-                    yield current, values
-                current, values = row.record_id, {}
-            values = after(values, row)
-        if current is not None and values is not None:
-            yield current, values
+        completions = [(row.id, given[record.name]) for row, given in self.completions if record.name in given]
+        for id_, rows in groupby(self.session.stream(statement), key=lambda row: row.record_id):
+            values: dict[str, Any] | None = {}
+            waiting = deque(completions)
+            for row in rows:
+                values = after(completed_before(values, waiting, row.id), row)
+            values = completed_before(values, waiting)
+            if values is not None:
+                yield id_, values
 
     # --- packs and protections ---
 
@@ -274,6 +305,18 @@ class _Check:
         return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
 
 
+def missing(fact: str, stream: str, log: int) -> str:
+    return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
+
+
+def facts_named(content: str) -> Sequence[str]:
+    """The facts that a basis names; none where it is not what was written, which is told with its hash."""
+    try:
+        return [h for h in json.loads(content)["facts"] if h]
+    except (ValueError, TypeError, KeyError):
+        return []
+
+
 def short(hashes: Sequence[str]) -> str:
     return ", ".join(h[:12] for h in hashes) or "none"
 
@@ -286,6 +329,16 @@ def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
     if row.from_state == d.NOTHING:
         return dict(changes)
     return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
+
+
+def completed_before(
+    values: dict[str, Any] | None, waiting: deque[tuple[int, Mapping[str, Any]]], log: int | None = None
+) -> dict[str, Any] | None:
+    """The fields after the completions that come before a row of the log, or after all; those are waiting no more."""
+    while waiting and (log is None or waiting[0][0] < log):
+        _, given = waiting.popleft()
+        values = None if values is None else completed(values, given)
+    return values
 
 
 def side_by_side(

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from charter.engine.commands_faults import said_of
-from cli_support import PORTFOLIO, Desk, copied
+from charter.engine.trials import Trial
+from cli_support import PORTFOLIO, ROOT, Desk, copied
 from sqlalchemy import exc
 
 ALL = (
@@ -246,6 +247,41 @@ def test_debug_shows_where_a_fault_arose(desk: Desk, monkeypatch: pytest.MonkeyP
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
     assert "Traceback" not in desk.run("list", "customer").stderr, "only where it was asked for"
+
+
+@pytest.fixture
+def one_broken(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """How the tests of a pack are run, in one of which the program fails."""
+    run = Trial.run
+
+    def failing(trial: Trial, *given: Any) -> list[str]:
+        if trial.document.name == "small_claim":
+            raise RuntimeError("out of\nluck")
+        return run(trial, *given)
+
+    monkeypatch.setattr(Trial, "run", failing)
+    return "--pack", str(ROOT / "examples" / "travel_claims"), "test"
+
+
+def test_a_fault_ends_one_rule_test_and_not_the_others(tmp_path: Path, one_broken: tuple[str, ...]) -> None:
+    desk = Desk(tmp_path)
+    result = desk.run(*one_broken)
+    assert result.exit_code == 1
+    assert "a fault of the program, not of the rules: RuntimeError: out of luck" in result.stdout
+    assert "Traceback" not in result.output
+    assert "1 test ended by a fault of the program. `charter --debug test …` shows where each arose." in result.stderr
+    found = desk.data(*one_broken, code=1)
+    (failed,) = [t for t in found["tests"] if not t["passed"]]
+    assert (failed["test"], found["failed"]) == ("small_claim", 1)
+    assert failed["failures"][0].startswith(f"{failed['place']}: a fault of the program")
+    assert found["passed"] == len(found["tests"]) - 1 > 5
+
+
+def test_debug_shows_where_a_rule_test_met_a_fault(tmp_path: Path, one_broken: tuple[str, ...]) -> None:
+    result = Desk(tmp_path).run("--debug", *one_broken)
+    assert result.exit_code == 1
+    assert result.stderr.count("Traceback") == 1
+    assert "RuntimeError: out of\nluck" in result.stderr
 
 
 def test_who_interrupts_is_told_what_stands(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 from charter.engine.application import Charter
+from charter.engine.facts import Facts
 from charter.engine.firings import Request
+from charter.engine.gathering import Gatherer
 from charter.engine.tables import COUNTER, REFUSAL
 from charter.engine.verification import verify
-from support import World, approved, clock, grant, ordered, said, sent
+from support import DEPOT, World, approved, clock, grant, ordered, said, sent
 
 # --- creation, deletion, refusal --------------------------------------------------------------------------------------
 
@@ -74,6 +76,19 @@ def test_what_another_state_allows_is_said(depot: World) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [("check", "  - event: check\n"), ("take_back", "  - event: take_back\n"), ("explode", "workflow: order\n")],
+)
+def test_what_no_state_allows_is_refused_by_its_workflow(depot: World, event: str, line: str) -> None:
+    """The place is where the event says from which states it is possible; of an unknown event, where all events are."""
+    ordered(depot)
+    depot.must("order", "cancel", "1")
+    (reason,) = depot.fire("order", event, depot.rows('SELECT id FROM "order"')[0][0]).reasons
+    assert reason.place.file.endswith("order.yaml")
+    assert (DEPOT / "order.yaml").read_text().splitlines(keepends=True)[reason.place.line - 1] == line
+
+
 def test_an_event_that_nobody_knows(depot: World) -> None:
     ordered(depot)
     assert "order knows no event `explode`; it knows: approve, cancel" in said(depot.fire("order", "explode", "1"))
@@ -101,12 +116,28 @@ def test_a_role_is_held_for_one_record(depot: World) -> None:
     ]
 
 
-def test_a_role_held_for_no_record_is_held_everywhere(depot: World) -> None:
-    """So says the field `held_for` of a grant."""
-    ordered(depot)
+def test_a_grant_without_a_record_is_held_for_all(depot: World) -> None:
+    """So says the field `held_for` of a grant; what is held for one record counts for no other."""
+    record = depot.rules.library.record("role_grant")
+    assert record is not None
+    assert "Empty means held for all" in " ".join(record.fields["held_for"].doc.split())
+    ordered(depot, "1", depot="N")
+    ordered(depot, "2", depot="S")
     depot.create("actor", number="max", name="Max")
+    grant(depot, "max", "keeper", "depot/N")
+    assert "it is for keeper of depot/S" in said(depot.fire("order", "check", "2", "max"))
     grant(depot, "max", "keeper")
     depot.must("order", "check", "1", "max")
+    depot.must("order", "check", "2", "max")
+    rights = depot.rows("SELECT \"right\" FROM charter_log WHERE event = 'check' ORDER BY id")
+    assert rights == [("keeper of depot/N",), ("keeper",)]
+
+
+def test_a_role_held_for_no_record_is_not_granted_for_one(depot: World) -> None:
+    depot.create("actor", number="max", name="Max")
+    grant(depot, "max", "clerk", "depot/N")
+    (root,) = depot.perform([depot.creation("article", number="M", kind="plain")], "max")
+    assert said(root) == "max may not `create` article M; it is for clerk. [create]"
 
 
 def test_an_actor_at_a_field_may(depot: World) -> None:
@@ -589,6 +620,20 @@ def test_an_amount_that_is_too_large_to_be_kept_is_refused(depot: World) -> None
     assert "is too large to be kept" in said(first)
     assert "0.1234567 has more than 6 digits behind the point" in said(second)
     assert not third.reasons
+
+
+def test_a_whole_number_that_is_too_large_to_be_kept_is_refused(everywhere: World) -> None:
+    """Part of a key or not; and no record is found by it."""
+    ordered(everywhere, "1")
+    huge = everywhere.creation("line", order="1", number=2**63, article="A", quantity="1")
+    other = everywhere.creation("line", order="1", number=2, article="A", quantity="1")
+    first, second = everywhere.perform([huge, other])
+    assert said(first) == f"line 1/{2**63}: {2**63} is too large to be kept. [kept]"
+    assert not second.reasons
+    assert second.firing is not None
+    with everywhere.store.transaction() as session:
+        gatherer = Gatherer(everywhere.rules.library, everywhere.rules.metadata, session, Facts(), {})
+        assert gatherer.ids_of("line", {f"1/{2**63}", "1/2"}) == {"1/2": second.firing.id}
 
 
 def test_none_equals_none_and_nothing_else(depot: World) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from charter.engine.money import to_kept
 from charter.engine.tables import APPEND_ONLY
+from charter.engine.verification import verify
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import DBAPIError
-from support import DEPOT, Stores, World, approved, ordered, said, sent
+from support import DEPOT, Stores, World, approved, ordered, said, sent, stocked
 
 BALANCES = "SELECT account, account_key, sum(amount) FROM charter_entry GROUP BY account, account_key"
 UNBALANCED = "SELECT voucher FROM charter_entry GROUP BY voucher, currency, company HAVING sum(amount) <> 0"
@@ -225,3 +228,34 @@ def test_amounts_are_kept_as_whole_numbers(busy: World) -> None:
     total = busy.rows("SELECT total FROM \"order\" WHERE number = '2'")
     assert total == [(to_kept(Decimal("143.33"), "money"),)]
     assert all(type(amount) is int for (amount,) in busy.rows("SELECT amount FROM charter_entry"))
+
+
+def test_an_amount_that_is_too_large_for_the_ledger_refuses_its_own_request(stores: Stores, tmp_path: Path) -> None:
+    """By the row of the posting that it comes from; the others of the chunk are written."""
+    postings = copied(tmp_path, "owed: total,", "owed: total * 10000000000000,")
+    with stores.memory(postings.parent) as world:
+        stocked(world)
+        numbers = {"1": "2", "2": "20", "3": "2"}
+        for number, quantity in numbers.items():
+            approved(world, number, lines=[("A", quantity)])
+        roots = world.perform([world.request("order", "send", number) for number in numbers])
+        assert [len(root.reasons) for root in roots] == [0, 2, 0]
+        reason = roots[1].reasons[0]
+        assert said(roots[1]).startswith(
+            "The entry receivable of order_sent for order 2: 2000000000000000.00 is too large to be kept. [kept]"
+        )
+        assert reason.place.file.endswith("postings.yaml")
+        assert postings.read_text().splitlines()[reason.place.line - 1] == "  - name: sent"
+        assert world.field("order", "2", "state", "sent_on") == ("approved", None)
+        assert world.rows("SELECT count(*) FROM charter_voucher") == [(2,)]
+        assert verify(world.charter, reperform=True).problems == []
+
+
+def copied(folder: Path, was: str, becomes: str) -> Path:
+    """The postings of a pack like that of the depots, with something else in them."""
+    shutil.copytree(DEPOT, folder / "depot")
+    postings = folder / "depot" / "postings.yaml"
+    text = postings.read_text()
+    assert was in text
+    postings.write_text(text.replace(was, becomes))
+    return postings

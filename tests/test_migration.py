@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter, Setup, rules_of
+from charter.engine.commands_packs import steps_of
 from charter.engine.errors import InvalidInput, Refused
+from charter.engine.explanations import why
 from charter.engine.store import Store
 from charter.engine.verification import verify
 from sqlalchemy import inspect
@@ -86,6 +89,144 @@ def test_a_new_field_is_a_column_and_old_rows_have_none(everywhere: World, exten
     after.must("order", "change", "1", colour="red")
     assert after.field("order", "1", "colour") == "red"
     assert verify(after.charter, reperform=True).problems == []
+
+
+# --- what old rows lack -----------------------------------------------------------------------------------------------
+
+RANK = "record: order\nchanges: depot\nfields:\n  rank: {type: money, default: 7.5, doc: Its worth.}\n"
+RANKED = """workflow: order
+changes: depot
+transitions:
+  - event: change
+    takes: [note, urgency, rank]
+    require: [{that: "rank > 1", else: "{rank} is too little."}]
+    do: [{set: {rank: rank + 1}}]
+"""
+LABELS = (
+    "record: order\nchanges: depot\nworkflows: [order, packing, labels]\n",
+    """workflow: labels
+doc: An order gets its label.
+of: order
+field: label
+start: missing
+states: {missing: {doc: Has none.}, printed: {doc: Has one., final: true}}
+transitions: [{event: print, doc: A label., from: missing, to: printed, who: {role: clerk}}]
+""",
+)
+
+
+def test_a_needed_field_has_its_default_in_old_rows(everywhere: World, extended: Extended) -> None:
+    """It is shown first, done by putting the pack in force, and stands in that event's row of the log."""
+    ordered(everywhere, "1")
+    ordered(everywhere, "2")
+    pack = extended(RANK, RANKED)
+    wanted = ["new column order.rank", "order.rank becomes 7.5 where it is empty: 2 rows"]
+    assert list(steps_of(brought_up(everywhere, pack, planned=True), in_detail=True)) == wanted
+    assert "rank" not in columns(everywhere, "order")
+    brought_up(everywhere, pack)
+    after = World(everywhere.store, pack)
+    assert after.field("pack_version", pack.hash, "completed") == '{"order":{"rank":"7.5"}}'
+    assert after.field("order", "1", "rank") == Decimal("7.5")
+    after.must("order", "change", "1", note="new")
+    assert after.field("order", "1", "rank") == Decimal("8.5")
+    assert verify(after.charter, reperform=True).problems == []
+
+
+def test_values_of_every_type_complete_old_rows(everywhere: World, extended: Extended) -> None:
+    ordered(everywhere, "1")
+    kinds = {"text": "it's 100%", "whole": "3", "number": "0.5", "price": "1.25", "money": "0", "date": "2026-01-31",
+             "time": "2026-01-31T12:00:00+00:00", "yes_or_no": "true"}  # fmt: skip
+    fields = [f'  a_{kind}: {{type: {kind}, default: "{text}", doc: New.}}\n' for kind, text in kinds.items()]
+    pack = extended("record: order\nchanges: depot\nfields:\n" + "".join(fields))
+    brought_up(everywhere, pack)
+    after = World(everywhere.store, pack)
+    ordered(after, "2")
+    names = [f"a_{kind}" for kind in kinds]
+    assert after.field("order", "1", *names) == after.field("order", "2", *names)
+    assert verify(after.charter, reperform=True).problems == []
+
+
+def test_what_completed_a_field_is_explained_and_its_change_is_found(everywhere: World, extended: Extended) -> None:
+    ordered(everywhere, "1")
+    pack = extended(RANK)
+    brought_up(everywhere, pack)
+    charter = World(everywhere.store, pack).charter
+    told = why(charter, "order 1 rank")
+    assert told.figure == "rank of order 1 is 7.5: the pack that then came into force completed it"
+    assert told.event is not None
+    assert (told.event.event, told.event.rule) == ("put_in_force", "pack_version/put_in_force")
+    assert ("rank", "7.5") in [(v.name, v.value) for v in why(charter, "order 1").values]
+    everywhere.change('UPDATE "order" SET rank = 1')
+    number = everywhere.id("order", "1")
+    assert verify(charter).problems == [f"order {number}: rank is 0.0001, the log made it 7.5"]
+
+
+def test_a_further_workflow_starts_in_old_rows(everywhere: World, extended: Extended) -> None:
+    ordered(everywhere, "1")
+    pack = extended(*LABELS)
+    done = brought_up(everywhere, pack)
+    assert done.completion.words == ("order.label becomes missing where it is empty: 1 row",)
+    after = World(everywhere.store, pack)
+    after.must("order", "print", "1")
+    ordered(after, "2")
+    assert after.field("order", "1", "label") == "printed"
+    assert after.field("order", "2", "label") == "missing"
+    assert verify(after.charter, reperform=True).problems == []
+
+
+def test_what_an_old_row_needs_and_nothing_says_is_refused(everywhere: World, extended: Extended) -> None:
+    """Every such field at once; where there are no rows there is nothing to say."""
+    needed = "record: order\nchanges: depot\nfields:\n  colour: {type: text, doc: Its colour.}\n  by: {ref: depot, doc: By.}\n"
+    taking = "workflow: order\nchanges: depot\ntransitions:\n  - event: create\n    takes: [number, depot, ordered_on, colour, by]\n"
+    pack = extended(needed, taking)
+    ordered(everywhere, "1")
+    before = everywhere.tables()
+    for planned in (True, False):
+        with pytest.raises(InvalidInput) as refused:
+            brought_up(everywhere, pack, planned)
+        assert str(refused.value).splitlines() == [
+            f"top/0.yaml:{line}: order.{name} is needed and has no default; it is empty in 1 row: "
+            "give it a `default`, or `optional: true`."
+            for name, line in (("colour", "4:11"), ("by", "5:7"))
+        ]
+    assert everywhere.tables() == before
+    everywhere.must("line", "delete", "1/1")
+    everywhere.must("order", "delete", "1")
+    assert brought_up(everywhere, pack).completion.words == ()
+
+
+def test_a_field_that_becomes_needed_has_its_default_where_it_is_empty(everywhere: World, extended: Extended) -> None:
+    ordered(everywhere, "1", note=None)
+    ordered(everywhere, "2", note="kept")
+    pack = extended(
+        "record: order\nchanges: depot\nfields: {note: {type: text, optional: false, default: none said, doc: N.}}\n"
+    )
+    done = brought_up(everywhere, pack)
+    assert done.completion.words == ("order.note becomes none said where it is empty: 1 row",)
+    after = World(everywhere.store, pack)
+    assert [after.field("order", n, "note") for n in "12"] == ["none said", "kept"]
+    assert verify(after.charter, reperform=True).problems == []
+
+
+def test_a_pack_that_comes_again_completes_what_came_meanwhile(everywhere: World, extended: Extended) -> None:
+    """And nothing else: what is there, is there."""
+    pack = extended(RANK, RANKED)
+    ordered(everywhere, "1")
+    brought_up(everywhere, pack)
+    World(everywhere.store, pack).must("order", "change", "1", rank="3")
+    brought_up(everywhere, everywhere.pack)
+    ordered(everywhere, "2")
+    brought_up(everywhere, pack)
+    after = World(everywhere.store, pack)
+    assert [after.field("order", n, "rank") for n in "12"] == [4, Decimal("7.5")]
+    assert verify(after.charter, reperform=True).problems == []
+    brought_up(everywhere, everywhere.pack)
+    brought_up(everywhere, pack)
+    assert after.field("pack_version", pack.hash, "completed") is None
+    assert verify(after.charter, reperform=True).problems == []
+
+
+# --- columns and indexes ----------------------------------------------------------------------------------------------
 
 
 def test_a_new_reference_is_a_column_that_refers(everywhere: World, extended: Extended) -> None:

@@ -197,6 +197,51 @@ def test_a_changed_fact_is_found(busy: World) -> None:
     assert f"the fact {fact} of stream N was changed" in problems(busy)
 
 
+def test_a_deleted_fact_is_found(busy: World) -> None:
+    """What a row of the log rests on is there, whether or not it is taken again."""
+    ((fact,),) = busy.rows(
+        "SELECT hash FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'"
+    )
+    tamper(busy, "charter_fact", f"DELETE FROM charter_fact WHERE stream = 'N' AND hash = '{fact}'")
+    ((log,),) = busy.rows("SELECT id FROM charter_log WHERE event = 'send' AND stream = 'N'")
+    assert problems(busy) == [f"the fact {fact} of stream N is missing; log {log} rests on it"]
+
+
+def test_a_deleted_basis_is_found(busy: World) -> None:
+    ((log, fact),) = busy.rows("SELECT id, basis FROM charter_log WHERE event = 'send' AND stream = 'N'")
+    tamper(busy, "charter_fact", f"DELETE FROM charter_fact WHERE stream = 'N' AND hash = '{fact}'")
+    assert problems(busy) == [f"the fact {fact} of stream N is missing; log {log} rests on it"]
+
+
+@pytest.mark.parametrize("page", [1000, 2])
+def test_every_deleted_basis_is_found(busy: World, monkeypatch: pytest.MonkeyPatch, page: int) -> None:
+    monkeypatch.setattr("charter.engine.verification.BASES_AT_ONCE", page)
+    bases = len(busy.rows("SELECT DISTINCT stream, basis FROM charter_log"))
+    tamper(busy, "charter_fact", "DELETE FROM charter_fact")
+    assert len(problems(busy)) == bases > 2
+
+
+def test_verification_takes_no_more_statements_for_more_facts(busy: World) -> None:
+    def counted() -> int:
+        before = busy.store.statements
+        assert problems(busy) == []
+        return busy.store.statements - before
+
+    counted()  # the first time the rules in force are read, too
+    few = counted()
+    kept = len(busy.rows("SELECT hash FROM charter_fact"))
+    for number in range(20, 30):
+        sent(busy, str(number), lines=[("A", str(number))])
+    assert len(busy.rows("SELECT hash FROM charter_fact")) > kept + 20
+    assert counted() == few
+
+
+def test_a_fact_that_is_no_fact_any_more_is_told_and_nothing_fails(busy: World) -> None:
+    tamper(busy, "charter_fact", "UPDATE charter_fact SET content = 'x'")
+    count = busy.rows("SELECT count(*) FROM charter_fact")[0][0]
+    assert len([p for p in problems(busy) if p.endswith(" was changed")]) == count
+
+
 def test_a_fact_that_was_exchanged_for_another_is_found(busy: World) -> None:
     """Its hash fits its content; the firing that rested on it no longer does."""
     ((fact, content),) = busy.rows(
