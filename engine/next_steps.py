@@ -160,7 +160,7 @@ class Asking:
         # Where it rests on something that only whoever fires it will give, nothing can be said of it before.
         asked = [f for f in firings if all(f.v[p.GIVEN][i] is not None for i in self.given)]
         with localcontext(EXACT):
-            self.work.compute(self.program, asked)
+            self.work.evaluation.compute(self.program, asked)
         known = [f for f in asked if not f.pending]
         earlier = [self.work.permission.earlier(rule, known) if known else {} for rule in self.program.people]
         are_known = {f.id for f in known}

@@ -1,0 +1,199 @@
+"""How firings begin: which transition an event means for each record, and with what values. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import definitions as d
+from . import programs as p
+from .errors import Place
+from .firings import Firing, Root
+from .tables import columns_of
+
+if TYPE_CHECKING:
+    from .execution import Work
+
+
+@dataclass(slots=True)
+class Asked:
+    """An event asked of a record, before its transition is known."""
+
+    root: Root
+    parent: Firing | None
+    id: int | None
+    values: Mapping[str, Any]
+    new_id: int | None = None
+
+
+def each_record_once(asked: list[Asked]) -> tuple[list[Asked], list[Asked]]:
+    """What is asked first of each record, and what is asked of it again by the same root and has to wait for that.
+
+    What another root asks of the same record goes into a later piece of work.
+    """
+    first: dict[int | None, Asked] = {}
+    again = []
+    for a in asked:
+        before = first.setdefault(a.id, a)
+        if before.root is not a.root:
+            a.root.deferred = True
+        elif before is not a:
+            again.append(a)
+    return list(first.values()), again
+
+
+Begun: TypeAlias = "tuple[p.Program, list[Firing]]"
+
+
+class Beginnings:
+    """Turns what is asked within a piece of work into firings; what cannot begin is refused, or has to wait."""
+
+    def __init__(self, work: Work) -> None:
+        self.work, self.programs, self.gatherer, self.library = work, work.programs, work.gatherer, work.library
+
+    def of(self, record: d.Record, event: str, asked: list[Asked], creating: bool) -> list[Begun]:
+        """The firings of an event on records, or of one that creates, by the program of their transition."""
+        groups: dict[tuple[int, ...], tuple[list[Any], list[tuple[Asked, list[Any]]]]] = {}
+        for a, row, possible in (self.begin_new if creating else self.begin)(record, event, asked):
+            groups.setdefault(tuple(id(t) for _, t in possible), (possible, []))[1].append((a, row))
+        return [
+            begun
+            for possible, members in groups.values()
+            for begun in self.told_apart(record, event, possible, members)
+        ]
+
+    def told_apart(
+        self, record: d.Record, event: str, possible: list[Any], members: list[tuple[Asked, list[Any]]]
+    ) -> list[Begun]:
+        """Transitions of one event are told apart by their `when`; what none of them is for is refused."""
+        found: list[Begun] = []
+        left, unanswered = members, dict[int, Firing]()
+        for workflow, transition in possible:
+            program = self.programs.of(record, workflow, transition)
+            firings = [f for a, row in left if (f := self.started(program, a, row))]
+            if program.when is None:
+                return [*found, (program, firings)]
+            self.work.evaluation.compute(program, firings, upto=program.selecting)
+            unanswered |= {id(f.root): f for f in firings if f.pending}
+            mine = [f for f in firings if not f.pending and program.when(f.v)]
+            found.append((program, mine))
+            taken = {(id(f.root), f.id) for f in mine}
+            left = [m for m in left if m[0].root.stands and (id(m[0].root), m[1][0]) not in taken]
+        for a, row in left:
+            if a.root.stands:
+                self.refuse_conditions(
+                    a.root, event, unanswered.get(id(a.root)), self.work.called(record, row), possible
+                )
+        return found
+
+    def refuse_conditions(
+        self, root: Root, event: str, unanswered: Firing | None, called: str, possible: list[Any]
+    ) -> None:
+        if unanswered is not None:
+            # A decision that the conditions rest on has no answer: its words say more than ours.
+            self.work.evaluation.say_all(unanswered.program, [unanswered])
+            return
+        said = f"no transition of `{event}` applies; each has conditions that do not hold."
+        self.work.refuse(root, event, f"{called}: {said}", possible[0][1].place)
+
+    # --- each ---
+
+    def begin(self, record: d.Record, event: str, asked: list[Asked]) -> Iterator[tuple[Asked, list[Any], list[Any]]]:
+        """(what was asked, the record's row, the transitions its states allow)."""
+        rows = self.gatherer.rows(record, [a.id for a in asked if a.id is not None])
+        pending = self.gatherer.pending.rows[record.name]
+        transitions = self.library.transitions(record, event)
+        place = {name: i for i, (name, _) in enumerate(columns_of(self.library, record))}
+        for a in asked:
+            assert a.id is not None
+            row = rows.get(a.id)
+            if a.id in pending and pending[a.id][1] is not a.root:
+                self.work.wait(a.root, pending[a.id][1])
+            elif row is None:
+                self.work.refuse(a.root, event, f"There is no {record.name} {a.id}.", record.place)
+            else:
+                possible = [(w, t) for w, t in transitions if row[place[w.field]] in t.sources]
+                if possible:
+                    yield a, row, possible
+                else:
+                    where = self.place_of(record, transitions)
+                    self.work.refuse(a.root, event, self.impossible(record, event, row, place), where)
+
+    def impossible(self, record: d.Record, event: str, row: list[Any], place: Mapping[str, int]) -> str:
+        called = self.work.called(record, row)
+        flows = self.library.workflows_of(record)
+        states = " and ".join(f'"{row[place[w.field]]}"' for w in flows)
+        events = sorted({t.event for w in flows for t in w.transitions if row[place[w.field]] in t.sources and t.who})
+        if not any(t.event == event for w in flows for t in w.transitions):
+            every = ", ".join(sorted({t.event for w in flows for t in w.transitions}))
+            return f"{record.name} knows no event `{event}`; it knows: {every}."
+        return f"{called} cannot `{event}` from {states}; possible here: {', '.join(events) or 'nothing'}."
+
+    def place_of(self, record: d.Record, transitions: Sequence[tuple[d.Workflow, d.Transition]]) -> Place:
+        """Where it is said from which states an event is possible; of an event that nobody knows, where all are."""
+        places = [t.place for creating in (False, True) for _, t in transitions if t.creates is creating]
+        places += [w.place for w in self.library.workflows_of(record)]
+        return next(iter(places), record.place)
+
+    def begin_new(
+        self, record: d.Record, event: str, asked: list[Asked]
+    ) -> Iterator[tuple[Asked, list[Any], list[Any]]]:
+        columns = columns_of(self.library, record)
+        place = {name: i for i, (name, _) in enumerate(columns)}
+        flows = self.library.workflows_of(record)
+        transitions = [(flows[0], t) for t in self.library.creations(record) if t.event == event]
+        blank: list[Any] = [None] * len(columns)
+        blank[place[flows[0].field]] = d.NOTHING
+        for name, f in record.fields.items():
+            if f.default is not None:
+                blank[place[name]] = p.default_of(f)
+        for a in asked:
+            if not transitions:
+                known = ", ".join(sorted({t.event for t in self.library.creations(record)}))
+                self.work.refuse(
+                    a.root, event, f"No {record.name} is created by `{event}`; possible: {known}.", record.place
+                )
+                continue
+            row = list(blank)
+            row[0] = self.work.next_id(record.name) if a.new_id is None else a.new_id
+            for name, value in a.values.items():
+                if name in record.fields:
+                    row[place[name]] = value
+            yield a, row, transitions
+
+    def started(self, program: p.Program, a: Asked, row: list[Any]) -> Firing | None:
+        given = self.given(program, a, row)
+        if given is None:
+            return None
+        v: list[Any] = [None] * program.width
+        v[p.OWN], v[p.GIVEN], v[p.SETTING] = row, given, self.work.setting
+        return Firing(a.root, a.parent, program, row[0], v)
+
+    def given(self, program: p.Program, a: Asked, row: list[Any]) -> tuple[Any, ...] | None:
+        """What the event takes, in order; what is not given stays as it is or has its default."""
+        given = a.values
+        values = []
+        missing = []
+        for name, index, default, needed in program.takes:
+            value = given.get(name)
+            if value is None and index is not None and name not in given:
+                value = row[index]
+            if value is None:
+                value = default
+                if needed and value is None:
+                    missing.append(name)
+            values.append(value)
+        unknown = given.keys() - program.taken.keys() if given else ()
+        if unknown or missing:
+            self.refuse_given(program, a.root, sorted(unknown), missing)
+            return None
+        return tuple(values)
+
+    def refuse_given(self, program: p.Program, root: Root, unknown: list[str], missing: list[str]) -> None:
+        event, place = program.transition.event, program.transition.place
+        if unknown:
+            takes = ", ".join(program.taken) or "nothing"
+            self.work.refuse(root, event, f"`{event}` does not take {', '.join(unknown)}; it takes: {takes}.", place)
+        if missing:
+            self.work.refuse(root, event, f"`{event}` needs {', '.join(missing)}.", place)

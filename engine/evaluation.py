@@ -1,0 +1,133 @@
+"""Works out the values of firings and asks what they require: who may, who must be somebody else, what must hold."""
+
+from __future__ import annotations
+
+from decimal import DecimalException
+from typing import TYPE_CHECKING
+
+from . import programs as p
+from .expression_python import ArithmeticProblem
+from .firings import Firing, Reason, standing_of
+
+if TYPE_CHECKING:
+    from .execution import Work
+
+
+class Evaluation:
+    """Evaluates programs for the firings of a piece of work, all at once."""
+
+    def __init__(self, work: Work) -> None:
+        self.work, self.gatherer, self.permission = work, work.gatherer, work.permission
+
+    def compute(
+        self, program: p.Program, firings: list[Firing], upto: int | None = None, late: bool = False, stage: int = 0
+    ) -> None:
+        """Work out the values of a program's segments of a stage; `upto` stops after that many operations.
+
+        Of the late ones, which only refused firings need, those of the stages before are worked out, too.
+        """
+        for segment in program.segments:
+            if segment.late != late or (upto is not None and segment.upto - p.FIRST >= upto):
+                continue
+            if segment.stage > stage or (segment.stage < stage and not late):
+                continue
+            standing = firings if late else standing_of(firings)
+            if late and segment.reading is not None:
+                self.gatherer.read(segment.reading, [f for f in standing if can_be_asked(segment.reading, f)])
+            elif segment.reading is not None:
+                self.gatherer.read(segment.reading, standing)
+            elif segment.compute is not None:
+                self.loop(segment, standing, program)
+
+    def loop(self, segment: p.Segment, firings: list[Firing], program: p.Program) -> None:
+        compute = segment.compute
+        assert compute is not None
+        try:
+            compute([f.v for f in firings], self.work.next_id)
+        except (ArithmeticProblem, DecimalException, ZeroDivisionError):
+            # Rare, so worth a second pass to find whose it is.
+            for firing in firings:
+                try:
+                    compute([firing.v], self.work.next_id)
+                except (ArithmeticProblem, DecimalException, ZeroDivisionError) as problem:
+                    said = f"{self.work.called(program.record, firing.v[p.OWN])}: {problem}"
+                    firing.refuse(said, program.transition.place, program.transition.event)
+
+    def check(self, program: p.Program, firings: list[Firing]) -> None:
+        """Who may, who must be somebody else, and what is required: every reason, not only the first."""
+        for firing in firings:
+            if firing.pending:
+                self.refuse_requirements(program, firing, partly=True)
+                continue
+            if firing.parent is None:
+                self.permission.entitle(program, firing)
+            if not self.holds_all(program, firing):
+                self.refuse_requirements(program, firing)
+        for rule in program.people:
+            self.permission.keep_apart(rule, [f for f in firings if not f.pending])
+        self.say_all(program, firings)
+
+    def go_on(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:
+        """Work out and check what rests on what the steps so far have done; gives those that still stand."""
+        self.compute(program, firings, stage=stage)
+        for firing in firings:
+            self.refuse_requirements(program, firing, partly=bool(firing.pending), stage=stage)
+        self.say_all(program, firings, stage)
+        return [f for f in firings if f.root.stands]
+
+    def say_all(self, program: p.Program, firings: list[Firing], stage: int = 0) -> None:
+        """Turn all that stands against firings into words, and what is needed for them is read first."""
+        refused = [f for f in firings if f.pending]
+        if refused:
+            self.compute(program, refused, late=True, stage=stage)
+            for firing in refused:
+                self.say(firing)
+
+    def holds_all(self, program: p.Program, firing: Firing) -> bool:
+        try:
+            return bool(program.all_hold(firing.v))
+        except (ArithmeticProblem, DecimalException):
+            return False
+
+    def refuse_requirements(self, program: p.Program, firing: Firing, partly: bool = False, stage: int = 0) -> None:
+        for requirement in program.requirements:
+            if requirement.stage != stage:
+                continue
+            # Where a look-up or decision found nothing, what rests on it cannot be asked; the rest can.
+            if partly and any(i in firing.unanswered or firing.v[i] is None for i in requirement.slots):
+                continue
+            try:
+                holds = requirement.holds(firing.v)
+            except (ArithmeticProblem, DecimalException) as problem:
+                firing.refuse(str(problem), requirement.place, requirement.name)
+                continue
+            if holds:
+                continue
+            if requirement.warning and requirement.name in firing.root.request.acknowledged:
+                firing.acknowledged.append(requirement.name)
+                continue
+            more = f"acknowledge `{requirement.name}` to go on" if requirement.warning else ""
+            firing.refuse_by(requirement.message, requirement.place, requirement.name, more)
+
+    def say(self, firing: Firing) -> None:
+        """Turn what stands against a firing into words."""
+        for message, place, rule, more in firing.pending:
+            try:
+                said = message(firing.v) if message else ""
+            except TypeError:
+                # The words speak of what a look-up or decision before had to find, and did not.
+                said = rule
+            firing.root.reasons.append(Reason(rule, f"{said} ({more})" if more else said, place))
+        firing.pending.clear()
+
+
+def can_be_asked(reading: p.Operation, firing: Firing) -> bool:
+    """Is everything known that a reading for messages rests on? A firing that is refused early knows less."""
+    try:
+        return (
+            (reading.guard is None or reading.guard(firing.v))
+            and reading.key is not None
+            and bool(reading.key(firing.v))
+        )
+    except TypeError:
+        return False
