@@ -52,7 +52,7 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
     if not chosen:
         call.say(f"No {name} meets the condition; nothing was done.")
         return DONE
-    asked = (Request(name, event, c.id if c else None, values, "fire", accepted) for c in chosen)
+    asked = (Request(name, event, c.id if c else None, values, None, accepted) for c in chosen)
     verdicts = Verdicts(call, batch, event)
     for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
         verdicts.add(piece, [c.key if c else None for c in part], len(chosen))

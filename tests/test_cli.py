@@ -113,7 +113,7 @@ def test_a_month_goes_the_same_way_on_postgresql(database: str, tmp_path: Path) 
     month(desk)
     shows_its_books(desk)
     login = make_url(database).username
-    assert desk.data("history", "transaction", "1")["items"][0]["login"] == login
+    assert desk.data("history", "transaction", "1")["events"][0]["login"] == login
 
 
 def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> None:
@@ -381,9 +381,10 @@ def test_why_not_says_what_stands_against_an_event_and_does_nothing(desk: Desk) 
 
 
 def test_history_tells_every_event_in_every_form(desk: Desk) -> None:
-    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["items"]] == ["create", "submit"]
+    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["events"]] == ["create", "submit"]
     rows = table(desk.must("-o", "csv", "history", "timesheet", "W1/2026-03-02"))
     assert [row[1] for row in rows] == ["event", "create", "submit"]
+    assert [row[-1] for row in rows] == ["source", f"{PORTFOLIO}/timesheets.csv:2", ""], "a command is no source"
     assert "submit of timesheet" in desk.must("-o", "table", "history", "timesheet", "W1/2026-03-02")
 
 
@@ -486,4 +487,4 @@ def test_the_login_is_not_what_the_environment_says(tmp_path: Path) -> None:
 def test_the_environment_says_who_acts(setting: Desk) -> None:
     setting.extra = {"CHARTER_ACTOR": "pat"}
     assert setting.data("fire", "customer", "create", "--set", "number=C-9", "--set", "name=N")["done"] == 1
-    assert setting.data("history", "customer", "C-9")["items"][0]["actor"] == "pat"
+    assert setting.data("history", "customer", "C-9")["events"][0]["actor"] == "pat"

@@ -510,11 +510,18 @@ def test_vouchers_that_would_be_written_are_told_with_amounts(in_review: World) 
     assert [(side, amount) for side, _, amount in voucher.entries] == [("debit", "800.00"), ("credit", "800.00")]
 
 
+def test_what_was_refused_before_has_reasons_of_the_same_shape_as_those_of_today(in_review: World) -> None:
+    in_review.fire("bob", "hour_line", "approve", LINE)
+    data = as_data(in_review.why_not("hour_line", LINE, "approve", "bob"))
+    assert data["reasons"] == data["refused_before"][0]["reasons"]
+    assert set(data["reasons"][0]) == {"rule", "says", "place"}
+
+
 def test_earlier_refusals_of_the_record_are_shown(in_review: World) -> None:
     assert in_review.fire("bob", "hour_line", "approve", LINE).reasons
     (refusal,) = in_review.why_not("hour_line", LINE, "approve", "ann").refused_before
     assert (refusal.actor, refusal.event) == ("bob", "approve")
-    assert "project_manager of project/P-1" in refusal.reasons[0][1]
+    assert "project_manager of project/P-1" in refusal.reasons[0].says
     with in_review.charter.store.transaction() as session:
         assert refusals_of(session, in_review.charter.rules, "hour_line", 99) == []
 
@@ -575,7 +582,7 @@ def test_the_data_is_json_with_every_figure_a_text(posted: World) -> None:
     assert data["version"] == 1
     assert data["entries"][0]["amount"] == "800.00"
     assert json.loads(json.dumps(data))["event"]["decisions"][0]["decision"] == "profile"
-    assert as_data(history(posted.charter, "hour_line", LINE))["items"][0]["event"] == "create"
+    assert as_data(history(posted.charter, "hour_line", LINE))["events"][0]["event"] == "create"
     assert as_data(posted.why_not("transaction", "1", "post", "pat"))["actor"] == "pat"
 
 
