@@ -200,10 +200,6 @@ def pack_folder(asked: str | None) -> Path:
     return folder
 
 
-def counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 # --- names that were given -------------------------------------------------------------------------------------------
 
 

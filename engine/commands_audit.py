@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .commands import Call, counted, event_named, pairs_given, record_named, values_given, warnings_named
+from .commands import Call, event_named, pairs_given, record_named, values_given, warnings_named
 from .commands_events import Wishes
 from .errors import BROKEN, DONE
 from .explanation_data import Event, as_data
 from .explanation_lines import as_lines, brief_lines
 from .explanations import history, why
+from .notation import counted
 from .verification import verify
 from .why_not import why_not, why_not_lines
 

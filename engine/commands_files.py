@@ -13,7 +13,7 @@ from typing import Any
 
 from . import definitions as d
 from . import mapping_definitions as m
-from .commands import Call, Progress, counted, record_named, unknown, warnings_named
+from .commands import Call, Progress, record_named, unknown, warnings_named
 from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
 from .import_results import Imported, refused_file
@@ -21,6 +21,7 @@ from .imports import import_files
 from .library import Library
 from .mapping_columns import template
 from .mappings import RowProblem
+from .notation import counted
 from .output import Column, Sheet
 from .statement_definitions import statement_of
 from .statement_reports import as_data, as_table
@@ -134,7 +135,7 @@ def said_of(library: Library, result: Imported, wishes: Wishes) -> str:
     beside = Counter(result.created)
     created = result.rows - result.skipped - result.refused
     beside[result.record] -= created
-    others = " and ".join(f"{count:,} {name}" for name, count in sorted(beside.items()) if count > 0)
+    others = " and ".join(counted(count, f"{name} record") for name, count in sorted(beside.items()) if count > 0)
     parts = [f"{created:,} {would}created" + (f" with {others}" if others else "")]
     parts += [f"{result.skipped:,} there already"] if result.skipped else []
     parts += [f"{result.refused:,} refused"] if result.refused else []

@@ -11,8 +11,9 @@ from typing import Any
 
 from . import catalog
 from .application import Charter, Setup
-from .commands import Call, counted, pack_folder
+from .commands import Call, pack_folder
 from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
+from .notation import counted
 from .source import did_you_mean
 from .store import Store
 from .trials import Verdict, run_tests
@@ -48,7 +49,7 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     charter = planning(call) if plan else call.charter
     setup = charter.init(pack, acting, demonstration, plan)
     sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)
-    for step in steps_of(setup, in_detail=plan or not is_new):
+    for step in steps_of(setup, in_detail=plan or not is_new or call.shape == "json"):
         sheet.add(Step(step))
     sheet.end()
     call.say(set_up_said(call, setup, before, acting, plan))
@@ -87,14 +88,14 @@ def acting_administrator(call: Call, name: str | None, demonstration: bool) -> s
 
 
 def steps_of(setup: Setup, in_detail: bool) -> Iterator[str]:
-    """What was done; the many tables of a new store are only counted."""
+    """What is done; where that is not wanted in detail, the many tables of a new store are only counted."""
     if in_detail:
         yield from setup.migration.words
     else:
         yield counted(len(setup.migration.words), "new table")
     created = Counter(r.request.record for r in setup.roots)
     for name in sorted(created):
-        yield f"new {name}: {created[name]}"
+        yield counted(created[name], f"new {name} record")
 
 
 def set_up_said(call: Call, setup: Setup, before: str | None, acting: str, plan: bool) -> str:

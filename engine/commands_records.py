@@ -13,12 +13,13 @@ from sqlalchemy import func
 
 from . import definitions as d
 from .batch import pieces
-from .commands import Call, counted, filtered, record_named
+from .commands import Call, filtered, record_named
 from .commands_keys import Keys, columns_shown, in_key_order, key_text
 from .errors import DONE, UsageFault
 from .gathering import Gatherer
 from .model import Type
 from .next_steps import Next, NextStep
+from .notation import counted
 from .queries import types_of
 from .source import did_you_mean
 from .store import Session, decoder
@@ -83,7 +84,7 @@ def list_records(call: Call, name: str, where: str | None, limit: int | None) ->
             count, more = _listed(Listing(call, session, record), where, limit, spool)
         spool.seek(0)
         shutil.copyfileobj(spool, sys.stdout)
-    said = counted(more or count, "record") + f" of {name}"
+    said = counted(more or count, f"{name} record")
     call.say(f"{count:,} of {said}; the limit is {limit}." if more else f"{said}.")
     return DONE
 

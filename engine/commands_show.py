@@ -15,6 +15,7 @@ from .commands_records import Line, Listing
 from .errors import DONE, UsageFault
 from .explanation_keys import find_record
 from .next_steps import NextStep, next_step_lines, next_steps
+from .notation import counted
 from .output import VERSION
 from .queries import Joined
 from .store import Session
@@ -55,7 +56,7 @@ class Portrait:
         for name, cell in zip(self.names, self.line.cells, strict=True):
             yield Detail("field", name, cell)
         for name, count in self.children.items():
-            yield Detail("children", name, f"{count} {self.record.children[name].of}")
+            yield Detail("children", name, counted(count, f"{self.record.children[name].of} record"))
         for step in self.steps:
             yield Detail("next", step.event, step_said(step))
 

@@ -130,7 +130,7 @@ def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> 
 def test_init_says_what_it_made_and_prints_the_head(tmp_path: Path) -> None:
     result = Desk(tmp_path).run("init", "--administrator", "ann")
     assert result.exit_code == 0
-    assert "new account: 3" in result.stdout
+    assert "3 new account records" in result.stdout
     assert "ann is its administrator" in result.stderr
     assert "head main=" in result.stderr
 
@@ -139,6 +139,13 @@ def test_a_planned_init_makes_no_store(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     assert "new table charter_log" in desk.must("init", "--plan")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_many_tables_of_a_new_store_are_named_to_programs_only(tmp_path: Path) -> None:
+    steps = [step["does"] for step in Desk(tmp_path, "first.db").data("init")["steps"]]
+    tables = [step for step in steps if step.startswith("new table ")]
+    printed = Desk(tmp_path, "second.db").must("init").splitlines()[1:]
+    assert printed == [f"{len(tables)} new tables", *steps[len(tables) :]]
 
 
 def test_a_second_init_changes_nothing(setting: Desk) -> None:
@@ -166,7 +173,7 @@ def test_a_pack_named_beside_the_one_in_force_is_worth_a_note(setting: Desk) -> 
     result = setting.run("--pack", EXAMPLES / "northwind", "list", "project")
     assert result.exit_code == 0
     assert "the store works by the rules put into it" in result.stderr
-    assert setting.run("--pack", "base", "list", "project").stderr == "6 records of project.\n"
+    assert setting.run("--pack", "base", "list", "project").stderr == "6 project records.\n"
 
 
 # --- import ----------------------------------------------------------------------------------------------------------
@@ -204,7 +211,7 @@ def test_a_planned_import_writes_nothing_not_even_the_refused_rows(setting: Desk
     before = setting.head()
     mapped = ("--mapping", "timesheets", "--skip-refused", "--plan")
     result = setting.run("--as", "tim", "import", "hour_line", PORTFOLIO / "timesheets.csv", *mapped)
-    assert "154 would be created" in result.stderr
+    assert "154 would be created with 30 timesheet records, 4 refused" in result.stderr
     assert "Control totals: hours 1008.25." in result.stderr
     assert setting.head() == before
     assert sorted(path.name for path in setting.folder.iterdir()) == ["charter.db"]
@@ -235,8 +242,8 @@ def test_list_shows_references_by_key_and_money_with_its_cents(desk: Desk) -> No
 
 
 def test_a_limit_says_how_many_there_are(desk: Desk) -> None:
-    assert "2 of 154 records" in desk.run("list", "hour_line", "--limit", "2").stderr
-    assert desk.run("list", "project", "--limit", "6").stderr == "6 records of project.\n"
+    assert "2 of 154 hour_line records" in desk.run("list", "hour_line", "--limit", "2").stderr
+    assert desk.run("list", "project", "--limit", "6").stderr == "6 project records.\n"
 
 
 def test_a_condition_may_ask_who_asks(desk: Desk) -> None:
@@ -334,7 +341,9 @@ def test_a_plan_shows_what_would_be_created(desk: Desk) -> None:
     assert [(c["sets"]["type"][1], c["sets"]["amount"][1]) for c in created] == [
         ("cost", "468.75"), ("unbilled_sales", "720"), ("unbilled_sales", "180"),
     ]  # fmt: skip
-    assert "amount 468.75" in desk.must("-o", "table", *arguments)
+    result = desk.run("-o", "table", *arguments)
+    assert "amount 468.75" in result.stdout
+    assert "3 transaction records would be created" in result.stderr
     assert desk.head() == before
 
 

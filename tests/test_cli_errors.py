@@ -277,7 +277,7 @@ def test_a_reader_who_has_enough_ends_a_command_quietly(desk: Desk) -> None:
     process.stdout.close()
     assert process.wait(60) == 141
     assert process.stderr is not None
-    assert process.stderr.read() in ("", "3 records of customer.\n")
+    assert process.stderr.read() in ("", "3 customer records.\n")
 
 
 # --- a terminal and a pipe -------------------------------------------------------------------------------------------
