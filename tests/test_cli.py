@@ -190,6 +190,15 @@ def test_an_import_with_a_wrong_row_writes_nothing_and_says_every_wrong_row(sett
     assert setting.head() == before
 
 
+def test_a_person_reads_the_name_of_a_file_once_above_what_stands_against_its_rows(setting: Desk) -> None:
+    for name in ("a.csv", "b.csv"):
+        (setting.folder / name).write_text("number,name\nC-1,\nC-2,\n", "utf-8")
+    result = setting.run("-o", "table", "--as", "pat", "import", "customer", "a.csv", "b.csv")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[0] for line in lines if line] == ["a.csv", "line", "----", "2", "3", "b.csv", "line", "----", "2", "3"]
+    assert lines[3][:3] == ["2", "name", "(2)"]
+
+
 def test_refused_rows_are_set_aside_mended_and_imported(setting: Desk) -> None:
     assert "4 refused rows are in timesheets.refused.csv" in import_hours(setting).stderr
     aside = setting.folder / "timesheets.refused.csv"
