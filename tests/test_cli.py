@@ -185,6 +185,8 @@ def test_an_import_with_a_wrong_row_writes_nothing_and_says_every_wrong_row(sett
     assert result.exit_code == 4
     rows = [line.split("\t") for line in result.stdout.splitlines()[1:]]
     assert [row[1] for row in rows] == ["25", "62", "98", "131"]
+    assert [row[2] for row in rows] == ["project (5)", "date (4)", "hours (8)", "worker (1)"]
+    assert rows[3][3] == "There is no worker `W9`, given as worker; so timesheet W9/2026-03-23 is not created."
     assert all(row[4] for row in rows), "each names its rule"
     assert "Nothing was written" in result.stderr
     assert setting.head() == before

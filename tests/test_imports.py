@@ -102,6 +102,8 @@ transitions:
     takes: [shelf, number, pages, bought, cover, before]
     require:
       - {that: "pages > 0", else: "A book has pages; {pages} is not enough."}
+      - {that: "cover == 'soft' or pages < 5000", else: "{pages} pages are too many for a hard cover."}
+      - {that: "shelf.number < 60 or this.cover == 'hard'", else: "So high up stand hard covers."}
   - {event: count, from: there, to: there, who: {role: clerk}, takes: [pages]}
 ---
 workflow: reading
@@ -307,14 +309,24 @@ def test_records_without_a_key_are_known_by_what_the_file_says(books: Books) -> 
 WRONG = DELIVERY + "N,1,a,10,\nN,1,b,many,\nN,2,c,-1,\nN,100,d,1,\nN,1,e,5,soft\n"
 
 
+def test_a_requirement_names_a_column_where_it_rests_on_that_alone(books: Books) -> None:
+    rows = ("N,1,a,-1,soft", "N,1,b,9000,hard", "N,70,c,10,soft")
+    told = said(books.take("book", DELIVERY + "".join(f"{row}\n" for row in rows), "delivery"))
+    assert told == [
+        (2, "Pages", "A book has pages; -1 is not enough."),
+        (3, "", "9000 pages are too many for a hard cover."),
+        (4, "", "So high up stand hard covers."),
+    ]
+
+
 def test_every_wrong_row_is_told_in_one_report(books: Books) -> None:
     result = books.take("book", WRONG, "delivery")
     told = said(result)
     assert [line for line, _, _ in told] == [3, 4, 5]
     assert "`many` is not a number" in told[0][2]
     assert told[1:] == [
-        (4, "", "A book has pages; -1 is not enough."),
-        (5, "Branch", "shelf N/100 is not created: A branch has no shelf 100."),
+        (4, "Pages", "A book has pages; -1 is not enough."),
+        (5, "Branch", "A branch has no shelf 100; so shelf N/100 is not created."),
     ]
     files = [Path(p.rule.partition(":")[0]).name for p in result.problems]
     assert files == ["mappings.yaml", "workflows.yaml", "workflows.yaml"]
@@ -355,7 +367,7 @@ def test_who_may_not_create_what_the_rows_name_cannot_import_them(books: Books) 
         )
         assert not result.created
         assert [line for line, _, _ in said(result)] == [2, 3]
-        why = "branch N is not created: cleo may not `create` branch N; it is for role administrator."
+        why = "cleo may not `create` branch N; it is for role administrator; so branch N is not created."
         assert {message for _, _, message in said(result)} <= {why, why.replace("role ", "")}
     assert books.count("charter_refusal") == 2 * 4
 
