@@ -109,7 +109,7 @@ class Shapes:
         found = {f.place: n for n, f in self.row.fields.items()}
         for t in self.library.creations(self.row.record):
             # What these stand for may rest on other fields again.
-            worked_out = {"this", *t.lets, *(x.name for x in (*t.finds, *t.uses))}
+            worked_out = {"this", *t.lets, *(f.name for f in t.finds), *(u.name for u in t.uses)}
             for r in (*t.requirements, *t.warnings):
                 names = {path.parts[0] for path in paths(parse(r.that.text))}
                 fields = names & set(self.row.fields)

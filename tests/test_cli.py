@@ -268,6 +268,15 @@ def test_the_ledger_can_be_listed(books: Desk) -> None:
     assert books.data("list", "voucher", "--limit", "1")["records"][0]["fields"]["number"] == "H-000001"
 
 
+@pytest.mark.parametrize("record", ["entry", "voucher"])
+def test_what_the_ledger_holds_is_shown_as_it_is_listed(books: Desk, record: str) -> None:
+    listed = books.data("list", record)["records"][-1]
+    shown = books.data("show", record, listed["key"])
+    assert (shown["fields"], shown["children"], shown["next"]) == (listed["fields"], {}, [])
+    assert "Possible now" not in books.must("-o", "table", "show", record, listed["key"])
+    assert "There is no" in books.run("show", record, "99999").stderr
+
+
 def test_show_says_what_may_be_done_next_and_by_whom(desk: Desk) -> None:
     shown = desk.data("show", "timesheet", "W1/2026-03-02")
     assert shown["fields"]["state"] == "in_review"
