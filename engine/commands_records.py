@@ -66,9 +66,9 @@ def step_in_short(step: NextStep) -> str:
     """The event and who may fire it; where nobody may, what it would take."""
     actors = step.actors
     if not actors:
-        return f"{step.event}: nobody ({' or '.join(right.said for right in step.who)})"
+        return f"{step.event} by nobody ({' or '.join(right.said for right in step.who)})"
     more = f" and {len(actors) - MOST_ACTORS} more" if len(actors) > MOST_ACTORS + 1 else ""
-    return f"{step.event}: {', '.join(actors[:MOST_ACTORS] if more else actors)}{more}"
+    return f"{step.event} by {', '.join(actors[:MOST_ACTORS] if more else actors)}{more}"
 
 
 # --- list ------------------------------------------------------------------------------------------------------------

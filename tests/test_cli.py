@@ -262,6 +262,32 @@ def test_a_condition_may_ask_who_asks(desk: Desk) -> None:
     assert {r["fields"]["worker"] for r in mine} == {"W1"}
 
 
+def test_list_says_of_each_record_what_may_be_done_next_and_by_whom(desk: Desk) -> None:
+    """The role is held for a project, so two lines in one state wait for different people."""
+    which = ("list", "hour_line", "--where", "state == 'submitted' and project.number in ('P-100', 'P-200')")
+    actors = {(line["fields"]["project"], step["event"]): step["actors"]
+              for line in desk.data(*which)["records"] for step in line["next"]}  # fmt: skip
+    assert actors == {("P-100", "approve"): ["ann"], ("P-100", "return"): ["ann"],
+                      ("P-200", "approve"): ["bob"], ("P-200", "return"): ["bob"]}  # fmt: skip
+    rows = {row[4]: row[-1] for row in table(desk.must("-o", "csv", *which))}
+    assert rows == {
+        "project": "next",
+        "P-100": "approve by ann; return by ann",
+        "P-200": "approve by bob; return by bob",
+    }
+
+
+def test_of_many_who_may_a_list_names_three(setting: Desk) -> None:
+    for number in range(4):
+        setting.must("fire", "actor", "create", "--set", f"number=a{number}", "--set", f"name=A{number}")
+        grant = ("--set", f"actor=a{number}", "--set", "role=accountant", "--set", "from=2026-01-01")
+        setting.must("fire", "role_grant", "grant", *grant)
+    row = table(setting.must("-o", "csv", "list", "period", "--limit", "1"))[-1]
+    assert row[-1] == "close by a0, a1, a2 and 2 more"
+    step = setting.data("list", "period", "--limit", "1")["records"][0]["next"][0]
+    assert step["actors"] == ["a0", "a1", "a2", "a3", "pat"]
+
+
 def test_the_ledger_can_be_listed(books: Desk) -> None:
     entry = books.data("list", "entry", "--limit", "1")["records"][0]["fields"]
     assert (entry["account"], entry["amount"], entry["debit"], entry["credit"]) == ("5000", "468.75", "468.75", "0")
@@ -269,8 +295,9 @@ def test_the_ledger_can_be_listed(books: Desk) -> None:
 
 
 @pytest.mark.parametrize("record", ["entry", "voucher"])
-def test_what_the_ledger_holds_is_shown_as_it_is_listed(books: Desk, record: str) -> None:
-    listed = books.data("list", record)["records"][-1]
+def test_what_the_ledger_holds_is_shown_as_it_is_listed_with_nothing_to_be_done(books: Desk, record: str) -> None:
+    *_, listed = books.data("list", record)["records"]
+    assert listed["next"] == []
     shown = books.data("show", record, listed["key"])
     assert (shown["fields"], shown["children"], shown["next"]) == (listed["fields"], {}, [])
     assert "Possible now" not in books.must("-o", "table", "show", record, listed["key"])
