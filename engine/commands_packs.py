@@ -12,7 +12,7 @@ from typing import Any
 from . import catalog
 from .application import Charter, Setup
 from .commands import Call, pack_folder
-from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
+from .errors import DONE, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, in_order, render
 from .notation import counted
 from .source import did_you_mean
 from .store import Store
@@ -129,13 +129,17 @@ class Problem:
 
 
 def check_pack(call: Call, asked: str | None) -> int:
-    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at."""
+    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at.
+
+    That a file is too long is only said here: a pack can be used all the same.
+    """
     from .check import check
+    from .schemas import too_long
 
     folder = pack_folder(asked or call.pack_asked)
     pack, found, lines = catalog.read_pack(folder)
     if pack is not None and not found:
-        found = check(pack, folder)
+        found = in_order([*check(pack, folder), *too_long(lines)])
     print_problems(call, found, lines, pack)
     name = pack.name if pack else folder.name
     if found or pack is None:

@@ -473,6 +473,16 @@ def test_a_sound_pack_says_how_much_was_looked_at(tmp_path: Path) -> None:
     assert printed.endswith(" rules, no problems\n")
 
 
+def test_a_file_that_is_too_long_is_a_problem_that_keeps_no_pack_from_use(tmp_path: Path) -> None:
+    desk, pack = Desk(tmp_path), tmp_path / "ours"
+    pack.mkdir()
+    head = "pack: ours\ndoc: Ours.\nversion: 1.0.0\nextends: base\n"
+    (pack / "pack.yaml").write_text(head + "# A remark.\n" * 147, "utf-8")
+    (found,) = desk.data("check", "ours", code=3)["problems"]
+    assert (found["code"], found["line"], Path(found["file"]).name) == ("R190", 151, "pack.yaml")
+    assert desk.run("--pack", "ours", "init", "--plan").exit_code == 0
+
+
 def broken_pack(folder: Path) -> Path:
     pack = folder / "ours"
     pack.mkdir()

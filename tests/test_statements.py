@@ -25,7 +25,7 @@ from charter.engine.notation import KeyText
 from charter.engine.processes import selected, takes_of
 from charter.engine.queries import Joined
 from charter.engine.statement_definitions import statement_of
-from charter.engine.statement_reports import VERSION, Block, Column, Report, Row, address, as_data, as_table
+from charter.engine.statement_reports import VERSION, Block, Column, Report, Row, as_data, as_table
 from charter.engine.statements import report
 from charter.engine.store import Session, Store
 from charter.engine.trials import Trial
@@ -655,10 +655,3 @@ def test_percent() -> None:
     drawn = Report("s", "S", "", (), ("K",), "", columns, (alone,), ())
     assert table(drawn) == [("k", "12.5 %")]
     assert as_data(drawn)["blocks"][0]["rows"][0]["values"] == {"rate": "0.125"}
-
-
-def test_address() -> None:
-    """A total is named without its line, or without its month."""
-    assert address("trial_balance", "debit", row="5000") == "trial_balance/5000/debit"
-    assert address("months", "margin", block="P-7", month="2026-03") == "months/P-7/margin/2026-03"
-    assert address("trial_balance", "debit") == "trial_balance/debit"
