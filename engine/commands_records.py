@@ -17,7 +17,7 @@ from .commands import Call, filtered, record_named
 from .commands_keys import Keys, columns_shown, in_key_order, key_text
 from .errors import DONE, UsageFault
 from .gathering import Gatherer
-from .model import Type
+from .model import Parts, Type
 from .next_steps import Next, NextStep
 from .notation import counted
 from .queries import types_of
@@ -27,8 +27,6 @@ from .store import Session, decoder
 CHUNK = 1000
 MOST_NAMED = 20
 MOST_ACTORS = 3  # named for a step of a list
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class Shown:
 
     name: str
     type: Type
-    currency: Path | None = None
+    currency: Parts | None = None
 
 
 @dataclass
@@ -150,7 +148,7 @@ class Listing:
 
     def lines(self, shown: Sequence[Shown], limit: int | None = None) -> Iterator[Line]:
         """The records, their fields as texts for the columns shown and as data for all."""
-        own: list[Path] = [(c.name,) for c in self.columns]
+        own: list[Parts] = [(c.name,) for c in self.columns]
         currencies = list(dict.fromkeys(c.currency for c in self.columns if c.currency))
         keys = self.library.key_paths(self.record)
         reading = [("id",), *keys, *own, *currencies]
@@ -173,7 +171,7 @@ class Listing:
             if column.type.kind == "ref":
                 yield from ((column.type.of, row[column.name]) for row in rows if row[column.name] is not None)
 
-    def places(self, currencies: dict[Path, Any]) -> dict[Path | None, int]:
+    def places(self, currencies: dict[Parts, Any]) -> dict[Parts | None, int]:
         known = self.library.manifest.currencies
         return {path: known[code] for path, code in currencies.items() if code in known}
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .model import DATE, TEXT, WHOLE, Type
-
-Parts = tuple[str, ...]
+from .model import Parts as Parts
 
 
 @dataclass(frozen=True, slots=True)
