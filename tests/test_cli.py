@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,18 +81,6 @@ def books(closed: Path, tmp_path: Path) -> Desk:
     return copied(closed, tmp_path)
 
 
-@pytest.fixture
-def database(postgresql_url: str) -> Iterator[str]:
-    """An empty database of the server."""
-    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE command_line"))
-    yield make_url(postgresql_url).set(database="command_line").render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
-    server.dispose()
-
-
 # --- the whole path --------------------------------------------------------------------------------------------------
 
 
@@ -108,11 +95,11 @@ def test_a_month_goes_from_its_files_to_the_ledger(books: Desk) -> None:
     shows_its_books(books)
 
 
-def test_a_month_goes_the_same_way_on_postgresql(database: str, tmp_path: Path) -> None:
-    desk = Desk(tmp_path, database.replace("postgresql+psycopg://", "postgresql://"))
+def test_a_month_goes_the_same_way_on_postgresql(own_database: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, own_database.replace("postgresql+psycopg://", "postgresql://"))
     month(desk)
     shows_its_books(desk)
-    login = make_url(database).username
+    login = make_url(own_database).username
     assert desk.data("history", "transaction", "1")["events"][0]["login"] == login
 
 

@@ -12,25 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from charter.cli import charter
 from charter.engine.commands_faults import said_of
 from cli_support import PORTFOLIO, Desk, copied
 from sqlalchemy import exc
-
-ALL = (
-    "init",
-    "import",
-    "list",
-    "show",
-    "fire",
-    "run",
-    "report",
-    "why",
-    "why-not",
-    "history",
-    "verify",
-    "check",
-    "test",
-)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +112,7 @@ def test_a_wrong_condition_is_shown_with_a_caret(desk: Desk, condition: str, mar
 GARBAGE = ["", "-", "--", "=", "a=b", "../..", "\u202e\t", "é" * 300, "'", "{}%s", "-1", "x" * 10_000]
 
 
-@pytest.mark.parametrize("command", ALL)
+@pytest.mark.parametrize("command", charter.commands)
 def test_no_garbage_brings_a_command_to_fall(desk: Desk, command: str) -> None:
     shapes: list[Callable[[str], list[str]]] = [lambda w: [w]]
     if command not in ("init", "check", "test"):  # which take no more, and are slow

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from charter.engine import catalog
@@ -29,7 +28,7 @@ from charter.engine.store import Store
 from charter.engine.tables import LOG
 from charter.engine.trials import Trial
 from charter.engine.why_not import WhyNot, why_not, why_not_lines
-from sqlalchemy import create_engine, func, make_url, select, text
+from sqlalchemy import func, select
 
 LINE = "W1/2026-03-02/1"
 SHEET = "W1/2026-03-02"
@@ -618,15 +617,8 @@ def test_why_not_and_next_steps_read_as_sentences(in_review: World) -> None:
 # --- the other database ----------------------------------------------------------------------------------------------
 
 
-def test_postgresql_explains_the_same(opened: Callable[..., World], postgresql_url: str) -> None:
-    server = make_url(postgresql_url)
-    name = f"explanations_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = server.set(database=name).render_as_string(hide_password=False)
-    here, there = (opened(x).given("hours_in_review") for x in ("sqlite://", url))
+def test_postgresql_explains_the_same(opened: Callable[..., World], own_database: str) -> None:
+    here, there = (opened(x).given("hours_in_review") for x in ("sqlite://", own_database))
     for world in (here, there):
         world.fire("bob", "hour_line", "approve", LINE)
     assert there.why_not("hour_line", LINE, "approve", "ann") == here.why_not("hour_line", LINE, "approve", "ann")

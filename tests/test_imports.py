@@ -18,7 +18,6 @@ from charter.engine.import_results import Imported, refused_file
 from charter.engine.imports import import_files
 from charter.engine.mapping_definitions import build_mapping, default_mapping
 from charter.engine.store import Store
-from sqlalchemy import create_engine, make_url
 from support import real_data
 
 CLOCK = Clock("2026-03-31T10:00:00.000000Z")
@@ -469,17 +468,6 @@ def test_a_mapping_that_cannot_tell_what_is_missing_is_refused(books: Books) -> 
 
 
 # --- on PostgreSQL, and real hours -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def own_database(postgresql_url: str, request: pytest.FixtureRequest) -> str:
-    """The URL of a database of this test's own."""
-    name = f"imports_{abs(hash(request.node.name))}"
-    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
 
 
 def test_postgresql_does_the_same(own_database: str, tmp_path: Path) -> None:

@@ -95,13 +95,3 @@ def opened() -> set[str]:
     if not OPENED:
         OPENED.update(loaded_by("import charter.engine.application"))
     return OPENED
-
-
-def test_help_does_not_import_the_database() -> None:
-    """Nor what checks schemas: help must be there at once."""
-    loaded = loaded_by(
-        "import sys, charter.cli", "sys.argv = ['charter', '--help']", "try:", "    charter.cli.main()",
-        "except SystemExit: pass",
-    )  # fmt: skip
-    assert {"sqlalchemy", "jsonschema", "psycopg"}.isdisjoint(loaded)
-    assert "click" in loaded

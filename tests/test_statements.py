@@ -29,7 +29,7 @@ from charter.engine.statement_reports import VERSION, Block, Column, Report, Row
 from charter.engine.statements import report
 from charter.engine.store import Session, Store
 from charter.engine.trials import Trial
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import select
 
 CLOCK = Clock("2026-03-31T12:00:00.000000Z")
 ANYONE = Actor(None, "test", "test", frozenset(), unbound=True)
@@ -212,18 +212,9 @@ def opened(url: str, pack: catalog.Pack) -> Iterator[World]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own; the server of the session goes away with all of them."""
-    if request.param == "sqlite":
-        yield "sqlite://"
-        return
-    server = make_url(request.getfixturevalue("postgresql_url"))
-    name = f"statements_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    yield server.set(database=name).render_as_string(hide_password=False)
+def url(request: pytest.FixtureRequest) -> str:
+    """A database of the test's own."""
+    return "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("own_database"))
 
 
 @pytest.fixture
