@@ -296,7 +296,10 @@ def list_(ctx: click.Context, record: str, where: str | None, limit: int | None)
 @click.argument("key", metavar="ID")
 @click.pass_context
 def show(ctx: click.Context, record: str, key: str) -> int:
-    """Print a record, its state, and what may be done with it next and by whom."""
+    """Print a record, its state, and what may be done with it next and by whom.
+
+    `entry` and `voucher` are the ledger's.
+    """
     from .engine.commands_show import show_record
 
     return show_record(called(ctx), record, key)

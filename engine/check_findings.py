@@ -18,13 +18,13 @@ from .catalog import Pack
 from .check_constants import constant, wanted_form
 from .definitions import Element
 from .errors import NOWHERE, Diagnostic, Place
-from .expression_scopes import Parts, Scope
+from .expression_scopes import Scope
 from .expression_sql import sql_expression
 from .expression_types import check as check_type
 from .expression_types import check_as as check_type_as
 from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
 from .library import Library
-from .model import Type
+from .model import Parts, Type
 from .scopes import Inner, Names
 from .source import did_you_mean
 from .type_relations import UNKNOWN

@@ -28,7 +28,7 @@ from .gathering import Gatherer
 from .heads import write_head
 from .library import Library
 from .model import DATE, YES_OR_NO, Type
-from .notation import Value, accepted, convert
+from .notation import Value, convert
 from .output import Column, Sheet
 from .queries import Joined
 from .scopes import Names
@@ -201,10 +201,6 @@ def pack_folder(asked: str | None) -> Path:
     return folder
 
 
-def counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
 # --- names that were given -------------------------------------------------------------------------------------------
 
 
@@ -279,13 +275,6 @@ def values_given(fields: Mapping[str, d.Field], given: Mapping[str, str], what: 
     if problems:
         raise UsageFault("\n".join(problems))
     return values
-
-
-def takes_said(fields: Mapping[str, d.Field]) -> str:
-    """What an event, process or statement takes, one line each."""
-    return "\n".join(
-        f"  {name}  {accepted(f)}{' (may be left out)' if not f.needed else ''}" for name, f in fields.items()
-    )
 
 
 # --- records that are meant ------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .commands import Call, counted, event_named, pairs_given, record_named, values_given, warnings_named
-from .commands_events import Wishes
+from .commands import Call
+from .commands_events import Wishes, asked_for
 from .errors import BROKEN, DONE
 from .explanation_data import Event, as_data
 from .explanation_lines import as_lines, brief_lines
 from .explanations import history, why
+from .notation import counted
 from .verification import verify
 from .why_not import why_not, why_not_lines
 
@@ -52,11 +53,7 @@ def print_why(call: Call, subject: Sequence[str]) -> int:
 
 def print_why_not(call: Call, name: str, key: str, event: str, wishes: Wishes) -> int:
     """Print what stands against an event, or what it would do. To ask is no refusal: the exit code is 0."""
-    record = record_named(call.library, name)
-    transitions = event_named(call.library, record, event)
-    fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
-    values = values_given(fields, pairs_given(wishes.sets, "--set"), f"`{event}` of {name}")
-    accepted = warnings_named(call.library, wishes.acknowledged)
+    _, _, values, accepted = asked_for(call, name, event, wishes)
     answer = why_not(call.charter, name, key, event, call.actor, values, accepted)
     if call.shape == "json":
         print_json({**as_data(answer), "possible": answer.is_possible})

@@ -39,11 +39,7 @@ class Wishes:
 
 def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: str | None, wishes: Wishes) -> int:
     """Fire an event on every record meant, one verdict each; what is refused does not hold up the rest."""
-    record = record_named(call.library, name)
-    transitions = event_named(call.library, record, event)
-    fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
-    values = values_given(fields, pairs_given(wishes.sets, "--set"), f"`{event}` of {name}")
-    accepted = warnings_named(call.library, wishes.acknowledged)
+    record, transitions, values, accepted = asked_for(call, name, event, wishes)
     batch = call.batch(wishes.plan)
     creates = all(t.creates for t in transitions)
     chosen = [None] if creates else records_meant(call, record, keys, where)
@@ -52,11 +48,22 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
     if not chosen:
         call.say(f"No {name} meets the condition; nothing was done.")
         return DONE
-    asked = (Request(name, event, c.id if c else None, values, "fire", accepted) for c in chosen)
+    asked = (Request(name, event, c.id if c else None, values, None, accepted) for c in chosen)
     verdicts = Verdicts(call, batch, event)
     for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
         verdicts.add(piece, [c.key if c else None for c in part], len(chosen))
     return verdicts.end(record=name, event=event)
+
+
+def asked_for(
+    call: Call, name: str, event: str, wishes: Wishes
+) -> tuple[d.Record, list[d.Transition], dict[str, Value], frozenset[str]]:
+    """(the record type, the transitions of the event, what it is given, the warnings that are accepted)."""
+    record = record_named(call.library, name)
+    transitions = event_named(call.library, record, event)
+    fields = {n: f for t in transitions for n, f in call.library.taken(record, t).items()}
+    values = values_given(fields, pairs_given(wishes.sets, "--set"), f"`{event}` of {name}")
+    return record, transitions, values, warnings_named(call.library, wishes.acknowledged)
 
 
 def records_meant(call: Call, record: d.Record, keys: Sequence[str], where: str | None) -> list[Chosen]:

@@ -8,12 +8,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from . import definitions as d
 from . import mapping_definitions as m
-from .commands import Call, Progress, counted, record_named, unknown, warnings_named
+from .commands import Call, Progress, record_named, unknown, warnings_named
 from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
 from .import_results import Imported, refused_file
@@ -21,6 +22,7 @@ from .imports import import_files
 from .library import Library
 from .mapping_columns import template
 from .mappings import RowProblem
+from .notation import counted
 from .output import Column, Sheet
 from .statement_definitions import statement_of
 from .statement_reports import as_data, as_table
@@ -28,6 +30,7 @@ from .statements import report
 from .tallies import ControlTotals, Tally
 
 PROBLEM = ("file", "line", "column", "says", "rule")
+BRIEF = ("line", "column", "says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,15 @@ class Refusal:
     """What stands against a row of a file."""
 
     problem: RowProblem
+    is_brief: bool = False  # without the file, which stands above it
 
     def rows(self) -> Iterator[Sequence[str]]:
         p = self.problem
         column = f"{p.column} ({p.column_number})" if p.column and p.column_number else p.column
-        yield p.file, str(p.line), column, p.message, p.rule
+        if self.is_brief:
+            yield str(p.line), column, f"{p.message} [{p.rule}]" if p.rule else p.message
+        else:
+            yield p.file, str(p.line), column, p.message, p.rule
 
     def data(self) -> dict[str, Any]:
         p = self.problem
@@ -67,8 +74,10 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
     sets = file_sets(mapping, files)
     results = [imported(call, mapping, files_by_name, wishes) for files_by_name in sets]
     problems = [problem for result in results for problem in result.problems]
-    if problems or call.shape == "json":
-        sheet = call.sheet(PROBLEM, "refused", right=["line"], record=name, mapping=mapping_name, planned=wishes.plan)
+    if call.shape == "table":
+        print_refused(call, problems)
+    elif problems or call.shape == "json":
+        sheet = call.sheet(PROBLEM, "refused", record=name, mapping=mapping_name, planned=wishes.plan)
         for problem in problems:
             sheet.add(Refusal(problem))
         sheet.end(**tail_of(call.library, results))
@@ -78,6 +87,16 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
     if any(r.is_written for r in results):
         call.say_head()
     return REFUSED if any(r.refused for r in results) else DONE
+
+
+def print_refused(call: Call, problems: Sequence[RowProblem]) -> None:
+    """What stands against rows, for a person: the name of each file once, its rows below it."""
+    for number, (file, of_file) in enumerate(groupby(problems, key=lambda p: p.file)):
+        print(f"\n{file}" if number else file)
+        sheet = call.sheet(BRIEF, "refused", right=["line"], spare=True)
+        for problem in of_file:
+            sheet.add(Refusal(problem, is_brief=True))
+        sheet.end()
 
 
 def imported(call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: Wishes) -> Imported:
@@ -134,7 +153,7 @@ def said_of(library: Library, result: Imported, wishes: Wishes) -> str:
     beside = Counter(result.created)
     created = result.rows - result.skipped - result.refused
     beside[result.record] -= created
-    others = " and ".join(f"{count:,} {name}" for name, count in sorted(beside.items()) if count > 0)
+    others = " and ".join(counted(count, f"{name} record") for name, count in sorted(beside.items()) if count > 0)
     parts = [f"{created:,} {would}created" + (f" with {others}" if others else "")]
     parts += [f"{result.skipped:,} there already"] if result.skipped else []
     parts += [f"{result.refused:,} refused"] if result.refused else []

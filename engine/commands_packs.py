@@ -12,8 +12,9 @@ from typing import Any
 
 from . import catalog
 from .application import Charter, Setup
-from .commands import Call, counted, pack_folder
-from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, render
+from .commands import Call, pack_folder
+from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, in_order, render
+from .notation import counted
 from .source import did_you_mean
 from .store import Store
 from .trials import Verdict, run_tests
@@ -49,7 +50,7 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     charter = planning(call) if plan else call.charter
     setup = charter.init(pack, acting, demonstration, plan)
     sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)
-    for step in steps_of(setup, in_detail=plan or not is_new):
+    for step in steps_of(setup, in_detail=plan or not is_new or call.shape == "json"):
         sheet.add(Step(step))
     sheet.end()
     call.say(set_up_said(call, setup, before, acting, plan))
@@ -88,14 +89,14 @@ def acting_administrator(call: Call, name: str | None, demonstration: bool) -> s
 
 
 def steps_of(setup: Setup, in_detail: bool) -> Iterator[str]:
-    """What was done; the many tables of a new store are only counted."""
+    """What is done; where that is not wanted in detail, the many tables of a new store are only counted."""
     if in_detail:
         yield from setup.words
     else:
         yield counted(len(setup.migration.words), "new table")
     created = Counter(r.request.record for r in setup.roots)
     for name in sorted(created):
-        yield f"new {name}: {created[name]}"
+        yield counted(created[name], f"new {name} record")
 
 
 def set_up_said(call: Call, setup: Setup, before: str | None, acting: str, plan: bool) -> str:
@@ -129,13 +130,17 @@ class Problem:
 
 
 def check_pack(call: Call, asked: str | None) -> int:
-    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at."""
+    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at.
+
+    That a file is too long is only said here: a pack can be used all the same.
+    """
     from .check import check
+    from .schemas import too_long
 
     folder = pack_folder(asked or call.pack_asked)
     pack, found, lines = catalog.read_pack(folder)
     if pack is not None and not found:
-        found = check(pack, folder)
+        found = in_order([*check(pack, folder), *too_long(lines)])
     print_problems(call, found, lines, pack)
     name = pack.name if pack else folder.name
     if found or pack is None:

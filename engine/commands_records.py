@@ -13,12 +13,13 @@ from sqlalchemy import func
 
 from . import definitions as d
 from .batch import pieces
-from .commands import Call, counted, filtered, record_named
+from .commands import Call, filtered, record_named
 from .commands_keys import Keys, columns_shown, in_key_order, key_text
 from .errors import DONE, UsageFault
 from .gathering import Gatherer
-from .model import Type
+from .model import Parts, Type
 from .next_steps import Next, NextStep
+from .notation import counted
 from .queries import types_of
 from .source import did_you_mean
 from .store import Session, decoder
@@ -26,8 +27,6 @@ from .store import Session, decoder
 CHUNK = 1000
 MOST_NAMED = 20
 MOST_ACTORS = 3  # named for a step of a list
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,9 @@ def step_in_short(step: NextStep) -> str:
     """The event and who may fire it; where nobody may, what it would take."""
     actors = step.actors
     if not actors:
-        return f"{step.event}: nobody ({' or '.join(right.said for right in step.who)})"
+        return f"{step.event} by nobody ({' or '.join(right.said for right in step.who)})"
     more = f" and {len(actors) - MOST_ACTORS} more" if len(actors) > MOST_ACTORS + 1 else ""
-    return f"{step.event}: {', '.join(actors[:MOST_ACTORS] if more else actors)}{more}"
+    return f"{step.event} by {', '.join(actors[:MOST_ACTORS] if more else actors)}{more}"
 
 
 # --- list ------------------------------------------------------------------------------------------------------------
@@ -83,7 +82,7 @@ def list_records(call: Call, name: str, where: str | None, limit: int | None) ->
             count, more = _listed(Listing(call, session, record), where, limit, spool)
         spool.seek(0)
         shutil.copyfileobj(spool, sys.stdout)
-    said = counted(more or count, "record") + f" of {name}"
+    said = counted(more or count, f"{name} record")
     call.say(f"{count:,} of {said}; the limit is {limit}." if more else f"{said}.")
     return DONE
 
@@ -114,7 +113,7 @@ class Shown:
 
     name: str
     type: Type
-    currency: Path | None = None
+    currency: Parts | None = None
 
 
 @dataclass
@@ -149,7 +148,7 @@ class Listing:
 
     def lines(self, shown: Sequence[Shown], limit: int | None = None) -> Iterator[Line]:
         """The records, their fields as texts for the columns shown and as data for all."""
-        own: list[Path] = [(c.name,) for c in self.columns]
+        own: list[Parts] = [(c.name,) for c in self.columns]
         currencies = list(dict.fromkeys(c.currency for c in self.columns if c.currency))
         keys = self.library.key_paths(self.record)
         reading = [("id",), *keys, *own, *currencies]
@@ -172,7 +171,7 @@ class Listing:
             if column.type.kind == "ref":
                 yield from ((column.type.of, row[column.name]) for row in rows if row[column.name] is not None)
 
-    def places(self, currencies: dict[Path, Any]) -> dict[Path | None, int]:
+    def places(self, currencies: dict[Parts, Any]) -> dict[Parts | None, int]:
         known = self.library.manifest.currencies
         return {path: known[code] for path, code in currencies.items() if code in known}
 

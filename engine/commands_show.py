@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from . import definitions as d
 from .commands import Call, record_named
-from .commands_records import Line, Listing
+from .commands_records import Line, Listing, chosen_by_keys
 from .errors import DONE, UsageFault
 from .explanation_keys import find_record
 from .next_steps import NextStep, next_step_lines, next_steps
+from .notation import counted
 from .output import VERSION
 from .queries import Joined
 from .store import Session
@@ -55,7 +56,7 @@ class Portrait:
         for name, cell in zip(self.names, self.line.cells, strict=True):
             yield Detail("field", name, cell)
         for name, count in self.children.items():
-            yield Detail("children", name, f"{count} {self.record.children[name].of}")
+            yield Detail("children", name, counted(count, f"{self.record.children[name].of} record"))
         for step in self.steps:
             yield Detail("next", step.event, step_said(step))
 
@@ -70,15 +71,16 @@ def step_said(step: NextStep) -> str:
 
 def show_record(call: Call, name: str, key: str) -> int:
     """Print a record: its states and fields, its children, what may be done next and by whom."""
-    found = portrait(call, record_named(call.library, name), key)
+    found = portrait(call, record_named(call.library, name, ledger=True), key)
     if call.shape == "json":
         print(json.dumps(found.data(), ensure_ascii=False, indent=1))
         return DONE
     if call.shape == "table":
         print(f"{name} {found.line.key}\n")
         print_details(call, ["", ""], (replace(d, with_what=False) for d in found.details() if d.what != "next"))
-        print("\nPossible now")
-        print("\n".join("  " + line for line in next_step_lines(found.steps)))
+        if call.library.workflows_of(found.record):
+            print("\nPossible now")
+            print("\n".join("  " + line for line in next_step_lines(found.steps)))
     else:
         print_details(call, ["what", "name", "value"], found.details())
     return DONE
@@ -93,7 +95,7 @@ def print_details(call: Call, columns: list[str], details: Iterable[Detail]) -> 
 
 def portrait(call: Call, record: d.Record, key: str) -> Portrait:
     with call.store.reading() as session:
-        id_ = find_record(session, call.charter.rules, record.name, key)
+        id_ = id_of(call, session, record, key)
         listing = Listing(call, session, record)
         listing.only(id_)
         line = next(listing.lines(listing.columns), None)
@@ -103,6 +105,13 @@ def portrait(call: Call, record: d.Record, key: str) -> Portrait:
                     for n, c in record.children.items()}  # fmt: skip
     steps = next_steps(call.charter, record.name, id_, call.actor_if_known)
     return Portrait(record, line, tuple(c.name for c in listing.columns), children, steps)
+
+
+def id_of(call: Call, session: Session, record: d.Record, key: str) -> int:
+    """The id of a record that is or was; what the ledger holds has no events, so the log does not know of it."""
+    if call.library.workflows_of(record):
+        return find_record(session, call.charter.rules, record.name, key)
+    return chosen_by_keys(call, session, record, [key])[0].id
 
 
 def count_children(session: Session, joined: Joined, by: str, id_: int) -> int:

@@ -13,7 +13,7 @@ from .errors import CharterFault
 from .expression_python import FUNCTIONS as RUNTIME
 from .expressions import Path, parse
 from .frames import Frame, PostingFrame
-from .model import SCALES
+from .model import SCALES, Parts
 from .money import unit
 from .scopes import posting_names
 
@@ -150,7 +150,7 @@ class Steps:
                 found[name] = negative if step.mirrored and field.mirrored else source
         return found
 
-    def copied_source(self, frame: Frame, copied: p.Path, name: str) -> str | None:
+    def copied_source(self, frame: Frame, copied: Parts, name: str) -> str | None:
         path = (name,) if copied == ("this",) else (*copied, name)
         return None if frame.names.type_of(path) is None else frame.load((*copied, name))
 

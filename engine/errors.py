@@ -26,6 +26,13 @@ class Place:
 NOWHERE = Place("", 0, 0)
 
 
+def place_in(text: str) -> Place:
+    """The place that a text such as `a.yaml:3:1` stands for; NOWHERE where it is none."""
+    file, _, rest = text.partition(":")
+    line, _, column = rest.partition(":")
+    return Place(file, int(line), int(column)) if line.isdigit() and column.isdigit() else NOWHERE
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
     """One problem of a pack or of an input file.

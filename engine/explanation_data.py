@@ -11,9 +11,9 @@ LEADS = "where the event leads"
 
 
 def as_data(explained: Any) -> dict[str, Any]:
-    """The JSON shape of an explanation, or of a list of events and the like: versioned, every figure a text."""
+    """The JSON shape of an explanation, or of a list of events: versioned, every figure a text."""
     if isinstance(explained, Sequence):
-        return {"version": VERSION, "items": [asdict(x) for x in explained]}
+        return {"version": VERSION, "events": [asdict(x) for x in explained]}
     return {"version": VERSION, **asdict(explained)}
 
 
@@ -106,7 +106,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One row of the log, put into words. `cause` is the log's number of the event that fired it."""
+    """One row of the log, put into words.
+
+    `cause` is the log's number of the event that fired it; `imported` the file:line it came from, None where no file
+    was imported.
+    """
 
     log: int
     at: str
@@ -182,12 +186,21 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """A reason that stands against an event, in the rule's words; `place` is file:line."""
+
+    rule: str
+    says: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
-    """An event that was refused, with the rules' own words as (rule, words, place)."""
+    """An event that was refused, with every reason."""
 
     at: str
     actor: str
     login: str
     event: str
     imported: str | None
-    reasons: tuple[tuple[str, str, str], ...]
+    reasons: tuple[Against, ...]

@@ -117,7 +117,7 @@ def _head_lines(event: Event) -> Iterator[str]:
     yield f"  by {event.actor} (login {event.login}), {right}"
     yield f"  rule {event.rule}{told(event.place, event.source)} in pack {event.pack}"
     if event.imported:
-        yield f"  from {event.imported}" if ":" in event.imported else f"  by the command {event.imported}"
+        yield f"  from {event.imported}"
     if event.vouchers:
         yield f"  vouchers: {', '.join(event.vouchers)}"
 

@@ -14,12 +14,13 @@ from sqlalchemy import Row, select
 
 from .application import Charter
 from .batch import Rules
-from .errors import IntegrityBroken, UsageFault
-from .explanation_data import Event, Explanation, Refusal, Value
+from .errors import IntegrityBroken, UsageFault, place_in
+from .explanation_data import Against, Event, Explanation, Refusal, Value
 from .explanation_events import Events
 from .explanation_keys import Keys, find_record, known_record
 from .explanation_lines import shown_value
 from .explanation_past import Past
+from .explanation_rules import at
 from .explanation_vouchers import Vouchers
 from .model import TEXT, Type
 from .source import did_you_mean
@@ -55,7 +56,7 @@ def refusals_of(session: Session, rules: Rules, record: str, id_: int) -> list[R
     where = (table.c.record == record) & (table.c.record_id == id_)
     return [
         Refusal(r.at, r.actor, r.login, r.event, r.source,
-                tuple((x["rule"], x["says"], x["place"]) for x in json.loads(r.reasons)))
+                tuple(Against(x["rule"], x["says"], at(place_in(x["place"]))) for x in json.loads(r.reasons)))
         for r in session.rows(select(table).where(where).order_by(table.c.id.desc()))
     ]  # fmt: skip
 

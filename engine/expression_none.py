@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 
-from .expression_scopes import Parts
 from .expressions import Binary, Constant, In, IsNone, Node, Path, Unary, chain
+from .model import Parts
 
 
 @dataclass(frozen=True, slots=True)

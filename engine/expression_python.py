@@ -14,9 +14,9 @@ from decimal import Decimal, DecimalException
 from typing import Any, Protocol
 
 from .errors import CharterFault
-from .expression_scopes import AGGREGATES, Parts, split_list
+from .expression_scopes import AGGREGATES, split_list
 from .expressions import Binary, Call, Conditional, Constant, In, IsNone, Node, Path, Unary, Value, chain
-from .model import Type
+from .model import Parts, Type
 from .money import EXACT, rounded, shown
 
 

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .model import DATE, TEXT, WHOLE, Type
-
-Parts = tuple[str, ...]
+from .model import DATE, TEXT, WHOLE, Parts, Type
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import GenericFunction
 
-from .expression_scopes import Parts
 from .expression_types import said
 from .expressions import (
     COMPARISONS,
@@ -51,7 +50,7 @@ from .expressions import (
     Value,
     chain,
 )
-from .model import NONE, NUMBER, SCALES, TEXT, YES_OR_NO, Type
+from .model import NONE, NUMBER, SCALES, TEXT, YES_OR_NO, Parts, Type
 from .money import EXACT, LARGEST_KEPT
 from .type_relations import constant_type, together
 

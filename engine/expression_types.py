@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .expression_none import givens
-from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Parts, Scope, View, split_list
+from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Scope, View, split_list
 from .expressions import (
     Binary,
     Call,
@@ -24,7 +24,7 @@ from .expressions import (
     chain,
     part_start,
 )
-from .model import SCALARS, TEXT, WHOLE, YES_OR_NO, Type
+from .model import SCALARS, TEXT, WHOLE, YES_OR_NO, Parts, Type
 from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts, constant_type, is_plain, product, quotient, together
 

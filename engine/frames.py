@@ -16,11 +16,10 @@ from .cells import constant
 from .decisions import build_table
 from .errors import CharterFault, Place
 from .expression_python import ArithmeticProblem, Code, python_source
-from .expression_scopes import Parts
 from .expression_types import check
 from .expressions import Binary, Call, Node, Path, Value, chain, parse, walk
 from .library import Library
-from .model import TEXT, Type
+from .model import TEXT, Parts, Type
 from .scopes import Inner, Names, formula_names
 
 if TYPE_CHECKING:
@@ -468,7 +467,7 @@ class Looked(Frame):
     def __init__(self, outer: Frame, names: Names, variable: str) -> None:
         super().__init__(outer.compiler, names, {}, {})
         self.outer, self.variable = outer, variable
-        self.paths: list[p.Path] = [("id",)]
+        self.paths: list[Parts] = [("id",)]
         self.outside: set[str] = set()
         self.scope = Inner(names, outer.names)
 
@@ -494,7 +493,7 @@ class Looked(Frame):
     def call(self, node: Call) -> str | None:
         return None
 
-    def equalities(self, node: Node) -> Iterator[tuple[p.Path, str]]:
+    def equalities(self, node: Node) -> Iterator[tuple[Parts, str]]:
         """The `field == value` conditions that every hit must meet and the database can ask."""
         conditions = chain(node) if isinstance(node, Binary) and node.operator == "and" else [node]
         for condition in conditions:

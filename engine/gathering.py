@@ -22,13 +22,11 @@ from .expression_sql import sql_expression
 from .expressions import parse
 from .facts import Facts
 from .library import Library
-from .model import Type
+from .model import Parts, Type
 from .queries import Joined, among, measured, parts, types_of
 from .scopes import measure_type
 from .store import Session, decoder
 from .tables import ENTRY, LOG, VOUCHER, columns_of
-
-Path = tuple[str, ...]
 
 
 @dataclass
@@ -50,7 +48,7 @@ class Gatherer:
         self.pending = Pending()
         # What was read and for whom, so that it can be held against what others of the work write.
         self.noted: list[tuple[p.Operation, list[tuple[Any, Any]]]] = []
-        self.along: dict[tuple[str, tuple[Path, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
+        self.along: dict[tuple[str, tuple[Parts, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
         self.answers = Answers(self, decided)
         self.keys: dict[tuple[str, str], int | None] = {}
 
@@ -79,7 +77,7 @@ class Gatherer:
                 found[row[0]] = decode(row)
         return found
 
-    def values(self, record: str, paths: tuple[Path, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    def values(self, record: str, paths: tuple[Parts, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
         """The values at paths of records, each followed by the hash of the fact."""
         known = self.along[(record, paths)]
         wanted = set(ids)
@@ -103,7 +101,7 @@ class Gatherer:
     def fact_of(self, record: str, id_: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*values, self.facts.add({"record": record, "id": id_, "values": values}))
 
-    def row_values(self, record: str, row: Sequence[Any], paths: Sequence[Path]) -> tuple[Any, ...]:
+    def row_values(self, record: str, row: Sequence[Any], paths: Sequence[Parts]) -> tuple[Any, ...]:
         """The values at paths of a record that is not written yet."""
         found = self.library.record(record)
         assert found is not None
@@ -153,7 +151,7 @@ class Gatherer:
 
     def read_children(self, operation: p.Children, asked: list[tuple[Any, Any]]) -> None:
         paths, order = tuple(operation.paths), operation.order
-        reading: tuple[Path, ...] = (("id",), (operation.by,), *paths, *order)
+        reading: tuple[Parts, ...] = (("id",), (operation.by,), *paths, *order)
         stored = self.stored_children(operation, reading, {k[0] for _, k in asked if k[0] is not None})
         made = self.made_children(operation.record, reading)
         known: dict[tuple[Any, int], tuple[Any, ...]] = {}
@@ -170,7 +168,7 @@ class Gatherer:
             firing.v[operation.index] = known[key]
 
     def stored_children(
-        self, operation: p.Children, reading: tuple[Path, ...], parents: Iterable[int]
+        self, operation: p.Children, reading: tuple[Parts, ...], parents: Iterable[int]
     ) -> dict[int, list[list[Any]]]:
         """The children's values as they are stored, by parent."""
         joined = self.joined(operation.record)
@@ -182,7 +180,7 @@ class Gatherer:
                 found[row[1]].append(decode(row))
         return found
 
-    def made_children(self, record: str, reading: tuple[Path, ...]) -> dict[int, dict[int, list[Any] | None]]:
+    def made_children(self, record: str, reading: tuple[Parts, ...]) -> dict[int, dict[int, list[Any] | None]]:
         """The same of those that the work has made, by root and id; None where they are deleted."""
         found: dict[int, dict[int, list[Any] | None]] = defaultdict(dict)
         for id_, (row, root) in self.pending.rows[record].items():

@@ -188,4 +188,5 @@ class Chunk:
             if root.firing and not root.reasons and wanted.is_row:
                 self.created.append(root.firing)
             if root.reasons:
-                wanted.refuse((("", r) for r in root.reasons), is_logged=True)
+                read = self.shapes.read_alone if wanted.is_row else {}
+                wanted.refuse(((read.get(r.place, ""), r) for r in root.reasons), is_logged=True)

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 from . import definitions as d
 from .batch import key_targets
 from .cells import constant
-from .errors import UsageFault
+from .errors import Place, UsageFault
+from .expressions import parse, paths
 from .firings import Reason, Request
 from .library import Library, in_reference_order
 from .mapping_definitions import FieldMapping
@@ -102,6 +103,24 @@ class Shapes:
     def mapped(self) -> Mapping[str, FieldMapping]:
         return {m.name: m for m in self.mapping.fields}
 
+    @cached_property
+    def read_alone(self) -> Mapping[Place, str]:
+        """The field of a row that a requirement rests on, by the requirement's place; only one of a single column."""
+        found = {f.place: n for n, f in self.row.fields.items()}
+        for t in self.library.creations(self.row.record):
+            # What these stand for may rest on other fields again.
+            worked_out = {"this", *t.lets, *(f.name for f in t.finds), *(u.name for u in t.uses)}
+            for r in (*t.requirements, *t.warnings):
+                names = {path.parts[0] for path in paths(parse(r.that.text))}
+                fields = names & set(self.row.fields)
+                if len(fields) == 1 and not names & worked_out:
+                    found[r.place] = fields.pop()
+        return {place: name for place, name in found.items() if self.columns_of(name) == 1}
+
+    def columns_of(self, name: str) -> int:
+        """From how many columns a field of a row comes."""
+        return len({c.text for c in self.mapped[name].all_columns()}) if name in self.mapped else 0
+
 
 @dataclass(slots=True, eq=False)
 class Wanted:
@@ -135,5 +154,5 @@ class Wanted:
 
     def passed_on(self) -> list[Reason]:
         """What its refusal says to those that need it: where it began."""
-        said = f"{self.called} is not created: "
-        return self.blocked or [replace(r, message=said + r.message) for _, r in self.reasons]
+        so = f"; so {self.called} is not created."
+        return self.blocked or [replace(r, message=r.message.removesuffix(".") + so) for _, r in self.reasons]

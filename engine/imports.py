@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .batch import Batch, pieces
-from .errors import NOWHERE, Diagnostic, InvalidPack, Place
+from .errors import NOWHERE, Diagnostic, InvalidPack, place_in
 from .firings import Reason, Request, Root
 from .import_chunks import Chunk
 from .import_results import Done, Imported, Known
@@ -180,7 +180,7 @@ class _Import:
         """Rows that could not be read, as the refusal log keeps them."""
         by_row: dict[tuple[str, int], list[Reason]] = defaultdict(list)
         for p in problems:
-            by_row[p.file, p.line].append(Reason("mapping", p.message, _place(p.rule)))
+            by_row[p.file, p.line].append(Reason("mapping", p.message, place_in(p.rule)))
         shape = self.shapes.row
         return [
             Root(Request(shape.record.name, shape.event, None, {}, f"{file}:{line}"), reasons)
@@ -190,13 +190,6 @@ class _Import:
 
 def _root(wanted: Wanted) -> Root:
     return Root(wanted.request, list(dict.fromkeys(r for _, r in wanted.reasons)))
-
-
-def _place(text: str) -> Place:
-    """The place that a text such as `a.yaml:3:1` stands for."""
-    file, _, rest = text.partition(":")
-    line, _, column = rest.partition(":")
-    return Place(file, int(line), int(column)) if line.isdigit() and column.isdigit() else NOWHERE
 
 
 def _no_key(creation: Creation) -> Diagnostic:

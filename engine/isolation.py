@@ -13,7 +13,7 @@ from typing import Any
 from . import programs as p
 from .firings import Firing, Root, in_tree_order
 from .gathering import Gatherer
-from .queries import Path
+from .model import Parts
 
 Key = tuple[Any, ...]
 
@@ -95,7 +95,7 @@ class Isolation:
         for id_, (_, root) in pending.rows.get(record, {}).items():
             yield id_, self.place[id(root)], (record, id_) in pending.created
 
-    def written(self, record: str, paths: tuple[Path, ...]) -> Iterator[tuple[int, Key]]:
+    def written(self, record: str, paths: tuple[Parts, ...]) -> Iterator[tuple[int, Key]]:
         """The values at paths of the records that are written, before and after."""
         pending = self.gatherer.pending
         for id_, (row, root) in pending.rows.get(record, {}).items():
@@ -103,7 +103,7 @@ class Isolation:
                 if version is not None:
                     yield self.place[id(root)], self.gatherer.row_values(record, version, paths)
 
-    def entries(self, by: Sequence[Path]) -> Iterator[tuple[int, Key]]:
+    def entries(self, by: Sequence[Parts]) -> Iterator[tuple[int, Key]]:
         """The same for entries of the ledger, as far as they can be told apart without being written."""
         ledger = self.gatherer.library.manifest.ledger
         dimensions = enumerate(ledger.dimensions if ledger else ())

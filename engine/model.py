@@ -6,6 +6,9 @@ A `Type` says what a value is; how it is kept in a database is said in `tables`,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+Parts: TypeAlias = tuple[str, ...]  # of a dotted path
 
 NUMERIC = frozenset({"number", "whole", "money", "price"})
 SCALARS = frozenset({"text", "number", "whole", "money", "price", "date", "time", "yes_or_no"})

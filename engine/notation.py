@@ -73,6 +73,11 @@ def as_text(value: Value) -> str:
     return shown(value) if isinstance(value, int | Decimal) else str(value)
 
 
+def counted(count: int, word: str) -> str:
+    """How many there are of something, as in `1 row` and `1,000 rows`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def accepted(field: Field, notation: Notation = PLAIN) -> str:
     """What may be given for a field, for a message."""
     type_ = field.type

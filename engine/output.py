@@ -10,7 +10,7 @@ import csv
 import json
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol, TextIO
@@ -104,12 +104,16 @@ def unescaped(text: str) -> str:
 
 
 class _Table:
-    """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut."""
+    """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut.
+
+    Where that is not enough, the last text of each row stands beneath it, over the whole width.
+    """
 
     def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None, spare: bool = False) -> None:
         self.columns, self.out, self.width, self.spare = columns, out, width, spare
         self.held: list[list[str]] = []
         self.widths: list[int] = []
+        self.beneath = ""  # the name of the column that is not beside the others
 
     def add(self, row: Sequence[str]) -> None:
         self.held.append([visible(cell) for cell in row])
@@ -130,7 +134,7 @@ class _Table:
 
     def flush(self) -> None:
         if not self.widths:
-            self.widths = self.fitting()
+            self.lay_out()
             if any(c.name for c in self.columns):
                 self.line([c.name for c in self.columns])
                 self.line(["-" * w for w in self.widths])
@@ -138,12 +142,23 @@ class _Table:
             self.line(row)
         self.held.clear()
 
+    def lay_out(self) -> None:
+        self.widths = self.fitting()
+        if self.excess(self.widths) > 0 and len(self.columns) > 1 and not self.columns[-1].right:
+            *self.columns, last = self.columns
+            self.beneath = last.name
+            self.widths = self.fitting()
+
+    def excess(self, widths: Sequence[int]) -> int:
+        """How much wider than the terminal such columns are."""
+        return sum(widths) + len(GAP) * (len(widths) - 1) - self.width if self.width else 0
+
     def fitting(self) -> list[int]:
         """The width of each column; where they are too many, the widest columns of text give way."""
         columns = list(zip(*self._all(), strict=True))
         widths = [max(map(_width_of_lines, cells)) for cells in columns]
         least = [w if c.right else _least(cells) for w, c, cells in zip(widths, self.columns, columns, strict=True)]
-        over = sum(widths) + len(GAP) * (len(widths) - 1) - (self.width or 10**9)
+        over = self.excess(widths)
         while over > 0:
             widest = max(range(len(widths)), key=lambda i: widths[i] if widths[i] > least[i] else 0)
             if widths[widest] <= least[widest]:
@@ -154,29 +169,36 @@ class _Table:
         return widths
 
     def _all(self) -> Iterable[list[str]]:
-        return chain([[c.name for c in self.columns]], self.held)
+        return chain([[c.name for c in self.columns]], (row[: len(self.columns)] for row in self.held))
 
     def line(self, row: Sequence[str]) -> None:
-        cells = [self.wrapped(cell, i) for i, cell in enumerate(row)]
+        cells = [self.wrapped(cell, i) for i, cell in enumerate(row[: len(self.columns)])]
         for number in range(max(map(len, cells))):
             parts = [self.placed(cell[number] if number < len(cell) else "", i) for i, cell in enumerate(cells)]
             self.out.write(GAP.join(parts).rstrip() + "\n")
+        if self.beneath and len(row) > len(self.columns) and row[-1]:
+            self.out.writelines(f"{line}\n" for line in self.told_beneath(row[-1]))
 
     def wrapped(self, cell: str, index: int) -> list[str]:
-        found: list[str] = []
+        if self.width is None or self.columns[index].right:
+            return cell.split("\n")
+        return [part for line in cell.split("\n") for part in _parts(line, self.widths[index])]
+
+    def told_beneath(self, cell: str) -> Iterator[str]:
         for line in cell.split("\n"):
-            if self.width is None or self.columns[index].right or width_of(line) <= self.widths[index]:
-                found.append(line)
-            else:
-                indent = " " * (len(line) - len(line.lstrip()) + 2)
-                found += textwrap.wrap(
-                    line, self.widths[index], subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-                )
-        return found
+            yield from _parts(f"    {self.beneath}: {line}", self.width or 0)
 
     def placed(self, cell: str, index: int) -> str:
         blank = " " * (self.widths[index] - width_of(cell))
         return blank + cell if self.columns[index].right else cell + blank
+
+
+def _parts(line: str, width: int) -> list[str]:
+    """A line in lines of that width, as far as its words allow; all but the first are moved in."""
+    if width_of(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def visible(text: str) -> str:

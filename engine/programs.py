@@ -16,9 +16,8 @@ from . import definitions as d
 from .cells import constant
 from .decisions import Table
 from .errors import Place
-from .model import Type
+from .model import Parts, Type
 
-Path = tuple[str, ...]
 Values = list[Any]
 OWN, GIVEN, SETTING, FIRST = 0, 1, 2, 3
 
@@ -61,9 +60,9 @@ class Reading(Operation):
     """A value fetched from the store: a tuple whose last element is the hash of the fact that was read."""
 
     record: str = ""
-    paths: list[Path] = field(default_factory=list)
+    paths: list[Parts] = field(default_factory=list)
 
-    def position(self, path: Path) -> int:
+    def position(self, path: Parts) -> int:
         if path not in self.paths:
             self.paths.append(path)
         return self.paths.index(path)
@@ -79,7 +78,7 @@ class Children(Reading):
     """The children of a record, in order: ((row, ...), hash). sources[0] gives the parent's id."""
 
     by: str = ""
-    order: tuple[Path, ...] = ()
+    order: tuple[Parts, ...] = ()
 
 
 @dataclass
@@ -90,11 +89,11 @@ class Find(Reading):
     """
 
     name: str = ""
-    equal: list[tuple[Path, str]] = field(default_factory=list)
+    equal: list[tuple[Parts, str]] = field(default_factory=list)
     predicate_source: str = ""
     predicate: Callable[[Values, Sequence[Any]], bool] | None = None
     equal_values: list[Callable[[Values], Any]] = field(default_factory=list)
-    by: Path | None = None
+    by: Parts | None = None
     last: bool = False
     none_allowed: bool = True
     many: bool = False

@@ -12,12 +12,11 @@ from . import definitions as d
 from .expression_sql import sql_number
 from .expressions import parse
 from .library import Library
-from .model import MONEY, Type
+from .model import MONEY, Parts, Type
 from .money import kept_or_none
 from .scopes import measure_type
 from .tables import ENTRY, column_type, table_name
 
-Path = tuple[str, ...]
 AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
 
 
@@ -28,8 +27,8 @@ class Joined:
         self.library, self.metadata, self.record = library, metadata, record
         self.base: FromClause = metadata.tables[table_name(record.name)].alias()
         self._from: FromClause = self.base
-        self._tables: dict[Path, tuple[FromClause, d.Record]] = {(): (self.base, record)}
-        self.bound: dict[Path, tuple[ColumnElement[Any], Type]] = {}
+        self._tables: dict[Parts, tuple[FromClause, d.Record]] = {(): (self.base, record)}
+        self.bound: dict[Parts, tuple[ColumnElement[Any], Type]] = {}
 
     def bind(self, name: str, value: Any, type_: Type) -> None:
         """Let `this.NAME` in a filter stand for a value from outside, as does the name alone where the record has no
@@ -39,7 +38,7 @@ class Joined:
         if self.library.member(self.record, name) is None:
             self.bound[(name,)] = given
 
-    def column(self, path: Path) -> tuple[ColumnElement[Any], Type]:
+    def column(self, path: Parts) -> tuple[ColumnElement[Any], Type]:
         """The column at the end of a path and its type; raises KeyError where there is none."""
         if path in self.bound:
             return self.bound[path]
@@ -57,7 +56,7 @@ class Joined:
             ), MONEY
         return table.c[name], type_
 
-    def _table(self, path: Path) -> tuple[FromClause, d.Record]:
+    def _table(self, path: Parts) -> tuple[FromClause, d.Record]:
         if path not in self._tables:
             table, record = self._table(path[:-1])
             type_ = self.library.member(record, path[-1])
@@ -69,7 +68,7 @@ class Joined:
             self._tables[path] = (joined, target)
         return self._tables[path]
 
-    def select(self, paths: Iterable[Path], *more: ColumnElement[Any]) -> Select[Any]:
+    def select(self, paths: Iterable[Parts], *more: ColumnElement[Any]) -> Select[Any]:
         """SELECT of the values at the paths, then of further columns."""
         columns = [self.column(p)[0] for p in paths]
         return select(*columns, *more).select_from(self._from)
@@ -79,7 +78,7 @@ class Joined:
         return select(*columns).select_from(self._from)
 
 
-def types_of(library: Library, record: d.Record, paths: Sequence[Path]) -> list[Type]:
+def types_of(library: Library, record: d.Record, paths: Sequence[Parts]) -> list[Type]:
     """The types at the ends of paths; the paths are known to exist."""
     start = Type("ref", of=record.name)
     return [library.along(start, p) or Type("text") for p in paths]

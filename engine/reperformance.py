@@ -22,7 +22,7 @@ from .errors import CharterFault
 from .expression_python import ArithmeticProblem
 from .facts import ORDER, Facts, from_plain, plain, without_tail
 from .gathering import Gatherer
-from .model import Type
+from .model import Parts, Type
 from .money import EXACT, shown
 from .queries import parts, types_of
 from .scopes import measure_type
@@ -253,7 +253,7 @@ class Again:
         types = self.types(operation.record, operation.paths)
         return (*(from_plain(x, t) for x, t in zip(content["values"], types, strict=True)), key)
 
-    def types(self, record: str, paths: Sequence[p.Path]) -> list[Type]:
+    def types(self, record: str, paths: Sequence[Parts]) -> list[Type]:
         found = self.library.record(record)
         assert found is not None
         return types_of(self.library, found, paths)

@@ -12,10 +12,9 @@ from .expression_scopes import Scope, Signature
 from .expression_types import check
 from .expressions import ExpressionError, parse
 from .library import Library
-from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Type
+from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Parts, Type
 from .type_relations import UNKNOWN
 
-Path = tuple[str, ...]
 GROUP = Type("group")
 # What expressions stand over that see the fields of no record.
 NO_RECORD = d.Record("", "", (), (), None, None, None, None, (), {}, {}, NOWHERE)
@@ -38,7 +37,7 @@ class Names:
     further: Mapping[str, Type] = field(default_factory=dict)
     _inferred: dict[str, Type] = field(default_factory=dict)
 
-    def type_of(self, path: Path) -> Type | None:
+    def type_of(self, path: Parts) -> Type | None:
         head, rest = path[0], path[1:]
         if head == "this":
             return self.library.along(self.this, rest) if rest else self.this
@@ -81,7 +80,7 @@ class Names:
             self._inferred[name] = UNKNOWN if errors else type_
         return self._inferred[name]
 
-    def _answer(self, use: d.Use, rest: Path) -> Type | None:
+    def _answer(self, use: d.Use, rest: Parts) -> Type | None:
         answers = answer_types(self.library, use.decision)
         decision = self.library.decision(use.decision)
         collected = decision is not None and decision.hit == "collect"
@@ -93,7 +92,7 @@ class Names:
         found = self.library.along(start, rest[1:]) if start and rest[1:] else start
         return Type("list", item=found) if found and collected else found
 
-    def names(self, path: Path) -> list[str]:
+    def names(self, path: Parts) -> list[str]:
         if not path:
             own = [
                 *self.taken,
@@ -116,7 +115,7 @@ class Names:
         record = self.library.record(inner.of) if inner and inner.kind == "ref" else None
         return self.library.members(record) if record else []
 
-    def inner(self, path: Path) -> Scope:
+    def inner(self, path: Parts) -> Scope:
         type_ = self.type_of(path)
         item = type_.item if type_ else None
         if item and item.kind == "ref" and (record := self.library.record(item.of)):
@@ -143,7 +142,7 @@ class Inner:
     outer: Names
     shared: Mapping[str, Any] = field(default_factory=dict)
 
-    def type_of(self, path: Path) -> Type | None:
+    def type_of(self, path: Parts) -> Type | None:
         if path[0] in ("this", "parameter", "today", "actor"):
             return self.outer.type_of(path)
         found = self.element.type_of(path)
@@ -158,14 +157,14 @@ class Inner:
         o = self.outer
         return any(name in names for names in (o.taken, o.lets, o.finds, o.uses, o.further))
 
-    def names(self, path: Path) -> list[str]:
+    def names(self, path: Parts) -> list[str]:
         if path[:1] == ("this",):
             return self.outer.names(path)
         o = self.outer
         outside = [] if path else [*o.taken, *o.lets, *o.finds, *o.uses, *o.further]
         return self.element.names(path) + outside
 
-    def inner(self, path: Path) -> Scope:
+    def inner(self, path: Parts) -> Scope:
         return self.element.inner(path)
 
     def function(self, name: str) -> Signature | None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from . import definitions as d
 from .errors import Place
 from .library import Library
-from .model import Type
-from .scopes import Path
+from .model import Parts, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,8 @@ class Records:
 class Months:
     """A line for each whole month from that of the first date to that of the second."""
 
-    first: Path
-    last: Path
+    first: Parts
+    last: Parts
     left_out: bool
     title: str | None
     place: Place
@@ -44,7 +43,7 @@ class Days:
     """
 
     kind: str
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Parts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from .expression_python import ArithmeticProblem, Code, Constants, compile_funct
 from .expression_scopes import FUNCTIONS
 from .expressions import Call, paths
 from .expressions import Value as Constant
-from .model import Type
-from .queries import Path
+from .model import Parts, Type
 from .scopes import NO_RECORD, Names, measure_type
 from .statement_definitions import Statement
 from .statement_expressions import parsed
@@ -97,7 +96,7 @@ class _FigureCode:
     place: Place
     constants: Constants = field(default_factory=Constants)
 
-    def load(self, path: Path) -> str:
+    def load(self, path: Parts) -> str:
         if path[0] in self.given.fields:
             return self.constant(self.given.at(path))
         if self.names.type_of(path) is None or path[0] not in {*self.names.lets, *self.names.further}:
@@ -112,11 +111,11 @@ class _FigureCode:
             raise InvalidInput(f"{self.place}: Name the measure `{node.name}` in a figure of its own.")
         return None
 
-    def inner(self, path: Path, variable: str) -> Code:
+    def inner(self, path: Parts, variable: str) -> Code:
         raise InvalidInput(f"{self.place}: `{'.'.join(path)}` is a list; a statement reads single values.")
 
-    def list_source(self, path: Path) -> str:
+    def list_source(self, path: Parts) -> str:
         raise InvalidInput(f"{self.place}: `{'.'.join(path)}` is a list; a statement reads single values.")
 
-    def type_of(self, path: Path) -> Type | None:
+    def type_of(self, path: Parts) -> Type | None:
         return self.names.type_of(path)

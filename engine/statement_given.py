@@ -14,11 +14,10 @@ from .batch import Rules
 from .expression_python import as_text
 from .facts import Facts
 from .gathering import Gatherer
-from .model import SCALES, Type
+from .model import SCALES, Parts, Type
 from .money import to_kept
 from .notation import Value
 from .processes import with_ids
-from .queries import Path
 from .store import Session
 from .tables import column_type
 
@@ -35,7 +34,7 @@ class Given:
         self.ids = with_ids(rules, session, fields, values)
         self._gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
 
-    def at(self, path: Path) -> Any:
+    def at(self, path: Parts) -> Any:
         """The value at a path, none where a reference on its way is none."""
         value = self.ids.get(path[0])
         if len(path) == 1 or value is None:
@@ -49,15 +48,15 @@ class Given:
         assert found is not None
         return found
 
-    def type_of(self, path: Path) -> Type:
+    def type_of(self, path: Parts) -> Type:
         start = self.fields[path[0]].type
         return (self.library.along(start, path[1:]) if path[1:] else start) or Type("unknown")
 
-    def day(self, path: Path) -> date | None:
+    def day(self, path: Parts) -> date | None:
         found = self.at(path)
         return found if isinstance(found, date) else None
 
-    def literal(self, path: Path) -> tuple[ColumnElement[Any], Type]:
+    def literal(self, path: Parts) -> tuple[ColumnElement[Any], Type]:
         """The value as a filter compares it."""
         value, type_ = self.at(path), self.type_of(path)
         kept = to_kept(value, type_.kind) if SCALES.get(type_.kind) and value is not None else value

@@ -15,8 +15,8 @@ from .errors import InvalidInput
 from .expression_python import add_months, as_text, month_start
 from .expressions import paths
 from .library import Library
-from .model import Type
-from .queries import Joined, Path, types_of
+from .model import Parts, Type
+from .queries import Joined, types_of
 from .statement_definitions import Records, Statement
 from .statement_expressions import in_sql, parsed
 from .statement_given import Given
@@ -89,7 +89,7 @@ class Selection:
             self.bind(joined, path.parts, where, record)
         return in_sql(node, joined, where)
 
-    def bind(self, joined: Joined, parts: Path, where: d.Text, record: d.Record) -> None:
+    def bind(self, joined: Joined, parts: Parts, where: d.Text, record: d.Record) -> None:
         """Let a filter compare with what is behind a record that was given."""
         if parts[0] == "this":
             joined.bound[parts] = self.given.literal(parts[1:])
@@ -135,14 +135,14 @@ def _joined_text(values: Iterable[Any]) -> str:
     return "/".join("" if v is None else as_text(v) for v in values)
 
 
-def _spelled(library: Library, record: d.Record, path: Path) -> list[Path]:
+def _spelled(library: Library, record: d.Record, path: Parts) -> list[Parts]:
     """A path, or where it leads to a record the paths to that record's key."""
     type_ = library.along(Type("ref", of=record.name), path)
     target = library.record(type_.of) if type_ and type_.kind == "ref" else None
     return [(*path, *rest) for rest in library.key_paths(target)] if target else [path]
 
 
-def title_path(record: d.Record) -> Path | None:
+def title_path(record: d.Record) -> Parts | None:
     """The field that describes a record, unless it stands in the key already."""
     return (record.title,) if record.title and record.title not in record.key else None
 

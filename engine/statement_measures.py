@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, case, extract
 from . import definitions as d
 from .errors import InvalidInput
 from .expression_python import month_end
-from .expressions import Path as PathNode
-from .model import Type
+from .expressions import Path
+from .model import Parts, Type
 from .money import from_kept
-from .queries import Joined, Path, among
+from .queries import Joined, among
 from .statement_definitions import Days, Figure, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
@@ -152,12 +152,12 @@ class Measures:
         number: ColumnElement[Any] = extract("year", day) * 12 + extract("month", day) - 1
         return number if kind == "over_column" else case((day < self.period[0], BEFORE), else_=number)
 
-    def currency_path(self, measure: d.Measure, type_: Type) -> Path | None:
+    def currency_path(self, measure: d.Measure, type_: Type) -> Parts | None:
         """Where the currency of a measure's money stands, from its record; None where it sums no money."""
         if type_.kind != "money" or measure.sum is None:
             return None
         node = parsed(measure.sum)
-        path = node.parts if isinstance(node, PathNode) else ("",)
+        path = node.parts if isinstance(node, Path) else ("",)
         before = self.given.library.along(Type("ref", of=measure.of), path[:-1]) if path[:-1] else None
         record = self.given.record(before.of if before else measure.of)
         own = record.fields.get(path[-1])

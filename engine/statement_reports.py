@@ -69,15 +69,6 @@ class Report:
     checks: tuple[str, ...]
 
 
-def address(statement: str, figure: str, *, block: str = "", row: str = "", month: str = "") -> str:
-    """The name of one value, for `why`: `STATEMENT/ROW/FIGURE/MONTH`; what does not apply is left out.
-
-    A block's key comes before the row's; a total is named without its row, or without its month. Keys of several parts
-    keep their `/`: how many parts there are is said by the record types.
-    """
-    return "/".join(part for part in (statement, block, row, figure, month) if part)
-
-
 # --- as text ---------------------------------------------------------------------------------------------------------
 
 

@@ -46,34 +46,29 @@ kept_value = lru_cache(maxsize=1 << 16)(from_kept)
 
 def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
-    scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
-
-    def decode(row: Iterable[Any]) -> list[Any]:
-        values = list(row)
-        for index, kind in scaled:
-            if values[index] is not None:
-                values[index] = kept_value(values[index], kind)
-        return values
-
-    return decode
+    return _converter(types, kept_value)
 
 
-def encoder(types: Sequence[Type]) -> Callable[[Sequence[Any]], list[Any]]:
+def encoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """The other way round; raises ValueError for a number that does not fit."""
+    return _converter(types, to_kept)
+
+
+def _converter(types: Sequence[Type], converted: Callable[[Any, str], Any]) -> Callable[[Iterable[Any]], list[Any]]:
     scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
     whole = [i for i, t in enumerate(types) if SCALES.get(t.kind) == 0]
 
-    def encode(row: Sequence[Any]) -> list[Any]:
+    def convert(row: Iterable[Any]) -> list[Any]:
         values = list(row)
         for index in whole:
             if values[index] is not None:
                 fitting(values[index], values[index])
         for index, kind in scaled:
             if values[index] is not None:
-                values[index] = to_kept(values[index], kind)
+                values[index] = converted(values[index], kind)
         return values
 
-    return encode
+    return convert
 
 
 class Store:
@@ -189,33 +184,32 @@ class Session:
         """Write many rows, each in the order of the table's columns."""
         if not rows:
             return
-        columns = list(table.columns)
-        names = ", ".join(f'"{c.name}"' for c in columns)
-        cursor = self._cursor()
-        self.store.statements += 1
         if self.is_sqlite:
-            marks = ", ".join("?" * len(columns))
-            cursor.executemany(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', _for_sqlite(columns, rows))
-        else:
-            with cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
-                for row in rows:
-                    copy.write_row(row)
+            self._insert_into_sqlite("INSERT", table, rows)
+            return
+        self.store.statements += 1
+        with self._cursor().copy(f'COPY "{table.name}" ({_names(table)}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def insert_missing(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         """Write rows unless their key is there already."""
         if not rows:
             return
-        columns = list(table.columns)
-        names = ", ".join(f'"{c.name}"' for c in columns)
-        self.store.statements += 1
         if self.is_sqlite:
-            marks = ", ".join("?" * len(columns))
-            sql = f'INSERT OR IGNORE INTO "{table.name}" ({names}) VALUES ({marks})'
-            self._cursor().executemany(sql, _for_sqlite(columns, rows))
+            self._insert_into_sqlite("INSERT OR IGNORE", table, rows)
             return
-        arrays = ", ".join(f"%s::{_array_type(c)}" for c in columns)
-        sql = f'INSERT INTO "{table.name}" ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
+        self.store.statements += 1
+        arrays = ", ".join(f"%s::{_array_type(c)}" for c in table.columns)
+        sql = f'INSERT INTO "{table.name}" ({_names(table)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
         self._cursor().execute(sql, [list(v) for v in zip(*rows, strict=True)])
+
+    def _insert_into_sqlite(self, verb: str, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        self.store.statements += 1
+        columns = list(table.columns)
+        marks = ", ".join("?" * len(columns))
+        sql = f'{verb} INTO "{table.name}" ({_names(table)}) VALUES ({marks})'
+        self._cursor().executemany(sql, _for_sqlite(columns, rows))
 
     def update(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Set columns of many rows; a row is the new values followed by the id. Raises Conflict when one is gone."""
@@ -277,6 +271,11 @@ class Session:
 
     def _cursor(self) -> Any:
         return self.connection.connection.cursor()
+
+
+def _names(table: Table) -> str:
+    """The columns of a table, as INSERT and COPY want them."""
+    return ", ".join(f'"{c.name}"' for c in table.columns)
 
 
 def _array_type(column: Column[Any]) -> str:

@@ -12,6 +12,7 @@ from .firings import Firing, Root, in_tree_order
 from .gathering import Gatherer
 from .library import Library
 from .money import ZERO, shown
+from .notation import counted
 
 ADDED_UP = ("money", "number")  # a sum of prices or of whole numbers says nothing
 
@@ -56,14 +57,14 @@ class Tally:
         """All of it in a sentence."""
         would = "would be " if planned else ""
         parts = [f"{event}: {self.done:,} {would}done", f"{self.refused:,} {would}refused"]
-        parts += [f"{count:,} {name} {would}created" for name, count in sorted(self.created.items())]
+        parts += [counted(count, f"{name} record") + f" {would}created" for name, count in sorted(self.created.items())]
         if self.vouchers:
             parts.append(self.said_of_vouchers(library))
         return ", ".join(parts) + (". Nothing was written." if planned else ".")
 
     def said_of_vouchers(self, library: Library) -> str:
         amounts = " and ".join(f"{text} {currency}" for currency, text in self.amounts(library).items())
-        return f"{self.vouchers:,} voucher{'s'[: self.vouchers != 1]} of {amounts}"
+        return f"{counted(self.vouchers, 'voucher')} of {amounts}"
 
     def amounts(self, library: Library) -> dict[str, str]:
         """The debits by currency, as texts."""

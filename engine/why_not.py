@@ -9,7 +9,7 @@ from typing import Any
 
 from .application import Charter
 from .batch import Rules
-from .explanation_data import Change, Refusal
+from .explanation_data import Against, Change, Refusal
 from .explanation_keys import Keys, find_record
 from .explanation_lines import deeper, moment, shown_value, told
 from .explanation_past import Past
@@ -22,15 +22,6 @@ from .next_steps import Next, NextStep, next_step_lines
 from .store import Session
 
 # --- what is said ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """A reason that stands against an event, in the rule's words."""
-
-    rule: str
-    says: str
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ def why_not(
     """
     rules = charter.rules
     id_ = charter.store.within(lambda session: find_record(session, rules, record, key))
-    request = Request(record, event, id_, values or {}, "why-not", acknowledged)
+    request = Request(record, event, id_, values or {}, None, acknowledged)
     root = charter.batch(actor, plan=True).chunk([request])[0]
 
     def said(session: Session) -> WhyNot:
@@ -174,7 +165,7 @@ def why_not_lines(answer: WhyNot) -> Iterator[str]:
         yield from ("", "Refused before")
     for refusal in answer.refused_before:
         yield f"  {moment(refusal.at)}  {refusal.event} by {refusal.actor} (login {refusal.login})"
-        yield from (f"    {says}{told(place)}" for _, says, place in refusal.reasons)
+        yield from (f"    {r.says}{told(r.place)}" for r in refusal.reasons)
 
 
 def _outcome_lines(outcome: Outcome) -> Iterator[str]:

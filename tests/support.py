@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,15 @@ PACKS = Path(__file__).parent / "packs"
 DEPOT = PACKS / "depot"
 TODAY = "2026-03-31"
 ANYONE = Actor(None, "test", "test", frozenset(), unbound=True)
+
+
+def real_data(name: str) -> Path:
+    """A folder of real data by its name; the test is skipped without it, since the repository does not hold it."""
+    root = os.environ.get("CHARTER_SHARED") or Path(__file__).parents[2] / "shared"
+    path = Path(root) / "data" / name
+    if not path.exists():
+        pytest.skip(f"the real data is not here: data/{name} (CHARTER_SHARED says where)")
+    return path
 
 
 def clock(day: str = TODAY) -> Clock:

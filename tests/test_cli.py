@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,18 +81,6 @@ def books(closed: Path, tmp_path: Path) -> Desk:
     return copied(closed, tmp_path)
 
 
-@pytest.fixture
-def database(postgresql_url: str) -> Iterator[str]:
-    """An empty database of the server."""
-    server = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with server.connect() as connection:
-        connection.execute(text("CREATE DATABASE command_line"))
-    yield make_url(postgresql_url).set(database="command_line").render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
-    server.dispose()
-
-
 # --- the whole path --------------------------------------------------------------------------------------------------
 
 
@@ -108,12 +95,12 @@ def test_a_month_goes_from_its_files_to_the_ledger(books: Desk) -> None:
     shows_its_books(books)
 
 
-def test_a_month_goes_the_same_way_on_postgresql(database: str, tmp_path: Path) -> None:
-    desk = Desk(tmp_path, database.replace("postgresql+psycopg://", "postgresql://"))
+def test_a_month_goes_the_same_way_on_postgresql(own_database: str, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, own_database.replace("postgresql+psycopg://", "postgresql://"))
     month(desk)
     shows_its_books(desk)
-    login = make_url(database).username
-    assert desk.data("history", "transaction", "1")["items"][0]["login"] == login
+    login = make_url(own_database).username
+    assert desk.data("history", "transaction", "1")["events"][0]["login"] == login
 
 
 def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> None:
@@ -130,7 +117,7 @@ def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> 
 def test_init_says_what_it_made_and_prints_the_head(tmp_path: Path) -> None:
     result = Desk(tmp_path).run("init", "--administrator", "ann")
     assert result.exit_code == 0
-    assert "new account: 3" in result.stdout
+    assert "3 new account records" in result.stdout
     assert "ann is its administrator" in result.stderr
     assert "head main=" in result.stderr
 
@@ -139,6 +126,13 @@ def test_a_planned_init_makes_no_store(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     assert "new table charter_log" in desk.must("init", "--plan")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_many_tables_of_a_new_store_are_named_to_programs_only(tmp_path: Path) -> None:
+    steps = [step["does"] for step in Desk(tmp_path, "first.db").data("init")["steps"]]
+    tables = [step for step in steps if step.startswith("new table ")]
+    printed = Desk(tmp_path, "second.db").must("init").splitlines()[1:]
+    assert printed == [f"{len(tables)} new tables", *steps[len(tables) :]]
 
 
 def test_a_second_init_changes_nothing(setting: Desk) -> None:
@@ -166,7 +160,7 @@ def test_a_pack_named_beside_the_one_in_force_is_worth_a_note(setting: Desk) -> 
     result = setting.run("--pack", EXAMPLES / "northwind", "list", "project")
     assert result.exit_code == 0
     assert "the store works by the rules put into it" in result.stderr
-    assert setting.run("--pack", "base", "list", "project").stderr == "6 records of project.\n"
+    assert setting.run("--pack", "base", "list", "project").stderr == "6 project records.\n"
 
 
 # --- import ----------------------------------------------------------------------------------------------------------
@@ -178,9 +172,20 @@ def test_an_import_with_a_wrong_row_writes_nothing_and_says_every_wrong_row(sett
     assert result.exit_code == 4
     rows = [line.split("\t") for line in result.stdout.splitlines()[1:]]
     assert [row[1] for row in rows] == ["25", "62", "98", "131"]
+    assert [row[2] for row in rows] == ["project (5)", "date (4)", "hours (8)", "worker (1)"]
+    assert rows[3][3] == "There is no worker `W9`, given as worker; so timesheet W9/2026-03-23 is not created."
     assert all(row[4] for row in rows), "each names its rule"
     assert "Nothing was written" in result.stderr
     assert setting.head() == before
+
+
+def test_a_person_reads_the_name_of_a_file_once_above_what_stands_against_its_rows(setting: Desk) -> None:
+    for name in ("a.csv", "b.csv"):
+        (setting.folder / name).write_text("number,name\nC-1,\nC-2,\n", "utf-8")
+    result = setting.run("-o", "table", "--as", "pat", "import", "customer", "a.csv", "b.csv")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert [line[0] for line in lines if line] == ["a.csv", "line", "----", "2", "3", "b.csv", "line", "----", "2", "3"]
+    assert lines[3][:3] == ["2", "name", "(2)"]
 
 
 def test_refused_rows_are_set_aside_mended_and_imported(setting: Desk) -> None:
@@ -204,7 +209,7 @@ def test_a_planned_import_writes_nothing_not_even_the_refused_rows(setting: Desk
     before = setting.head()
     mapped = ("--mapping", "timesheets", "--skip-refused", "--plan")
     result = setting.run("--as", "tim", "import", "hour_line", PORTFOLIO / "timesheets.csv", *mapped)
-    assert "154 would be created" in result.stderr
+    assert "154 would be created with 30 timesheet records, 4 refused" in result.stderr
     assert "Control totals: hours 1008.25." in result.stderr
     assert setting.head() == before
     assert sorted(path.name for path in setting.folder.iterdir()) == ["charter.db"]
@@ -235,8 +240,8 @@ def test_list_shows_references_by_key_and_money_with_its_cents(desk: Desk) -> No
 
 
 def test_a_limit_says_how_many_there_are(desk: Desk) -> None:
-    assert "2 of 154 records" in desk.run("list", "hour_line", "--limit", "2").stderr
-    assert desk.run("list", "project", "--limit", "6").stderr == "6 records of project.\n"
+    assert "2 of 154 hour_line records" in desk.run("list", "hour_line", "--limit", "2").stderr
+    assert desk.run("list", "project", "--limit", "6").stderr == "6 project records.\n"
 
 
 def test_a_condition_may_ask_who_asks(desk: Desk) -> None:
@@ -244,10 +249,46 @@ def test_a_condition_may_ask_who_asks(desk: Desk) -> None:
     assert {r["fields"]["worker"] for r in mine} == {"W1"}
 
 
+def test_list_says_of_each_record_what_may_be_done_next_and_by_whom(desk: Desk) -> None:
+    """The role is held for a project, so two lines in one state wait for different people."""
+    which = ("list", "hour_line", "--where", "state == 'submitted' and project.number in ('P-100', 'P-200')")
+    actors = {(line["fields"]["project"], step["event"]): step["actors"]
+              for line in desk.data(*which)["records"] for step in line["next"]}  # fmt: skip
+    assert actors == {("P-100", "approve"): ["ann"], ("P-100", "return"): ["ann"],
+                      ("P-200", "approve"): ["bob"], ("P-200", "return"): ["bob"]}  # fmt: skip
+    rows = {row[4]: row[-1] for row in table(desk.must("-o", "csv", *which))}
+    assert rows == {
+        "project": "next",
+        "P-100": "approve by ann; return by ann",
+        "P-200": "approve by bob; return by bob",
+    }
+
+
+def test_of_many_who_may_a_list_names_three(setting: Desk) -> None:
+    for number in range(4):
+        setting.must("fire", "actor", "create", "--set", f"number=a{number}", "--set", f"name=A{number}")
+        grant = ("--set", f"actor=a{number}", "--set", "role=accountant", "--set", "from=2026-01-01")
+        setting.must("fire", "role_grant", "grant", *grant)
+    row = table(setting.must("-o", "csv", "list", "period", "--limit", "1"))[-1]
+    assert row[-1] == "close by a0, a1, a2 and 2 more"
+    step = setting.data("list", "period", "--limit", "1")["records"][0]["next"][0]
+    assert step["actors"] == ["a0", "a1", "a2", "a3", "pat"]
+
+
 def test_the_ledger_can_be_listed(books: Desk) -> None:
     entry = books.data("list", "entry", "--limit", "1")["records"][0]["fields"]
     assert (entry["account"], entry["amount"], entry["debit"], entry["credit"]) == ("5000", "468.75", "468.75", "0")
     assert books.data("list", "voucher", "--limit", "1")["records"][0]["fields"]["number"] == "H-000001"
+
+
+@pytest.mark.parametrize("record", ["entry", "voucher"])
+def test_what_the_ledger_holds_is_shown_as_it_is_listed_with_nothing_to_be_done(books: Desk, record: str) -> None:
+    *_, listed = books.data("list", record)["records"]
+    assert listed["next"] == []
+    shown = books.data("show", record, listed["key"])
+    assert (shown["fields"], shown["children"], shown["next"]) == (listed["fields"], {}, [])
+    assert "Possible now" not in books.must("-o", "table", "show", record, listed["key"])
+    assert "There is no" in books.run("show", record, "99999").stderr
 
 
 def test_show_says_what_may_be_done_next_and_by_whom(desk: Desk) -> None:
@@ -334,7 +375,9 @@ def test_a_plan_shows_what_would_be_created(desk: Desk) -> None:
     assert [(c["sets"]["type"][1], c["sets"]["amount"][1]) for c in created] == [
         ("cost", "468.75"), ("unbilled_sales", "720"), ("unbilled_sales", "180"),
     ]  # fmt: skip
-    assert "amount 468.75" in desk.must("-o", "table", *arguments)
+    result = desk.run("-o", "table", *arguments)
+    assert "amount 468.75" in result.stdout
+    assert "3 transaction records would be created" in result.stderr
     assert desk.head() == before
 
 
@@ -381,9 +424,10 @@ def test_why_not_says_what_stands_against_an_event_and_does_nothing(desk: Desk) 
 
 
 def test_history_tells_every_event_in_every_form(desk: Desk) -> None:
-    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["items"]] == ["create", "submit"]
+    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["events"]] == ["create", "submit"]
     rows = table(desk.must("-o", "csv", "history", "timesheet", "W1/2026-03-02"))
     assert [row[1] for row in rows] == ["event", "create", "submit"]
+    assert [row[-1] for row in rows] == ["source", f"{PORTFOLIO}/timesheets.csv:2", ""], "a command is no source"
     assert "submit of timesheet" in desk.must("-o", "table", "history", "timesheet", "W1/2026-03-02")
 
 
@@ -414,6 +458,16 @@ def test_a_sound_pack_says_how_much_was_looked_at(tmp_path: Path) -> None:
     printed = Desk(tmp_path).must("check")
     assert printed.startswith("base: ")
     assert printed.endswith(" rules, no problems\n")
+
+
+def test_a_file_that_is_too_long_is_a_problem_that_keeps_no_pack_from_use(tmp_path: Path) -> None:
+    desk, pack = Desk(tmp_path), tmp_path / "ours"
+    pack.mkdir()
+    head = "pack: ours\ndoc: Ours.\nversion: 1.0.0\nextends: base\n"
+    (pack / "pack.yaml").write_text(head + "# A remark.\n" * 147, "utf-8")
+    (found,) = desk.data("check", "ours", code=3)["problems"]
+    assert (found["code"], found["line"], Path(found["file"]).name) == ("R190", 151, "pack.yaml")
+    assert desk.run("--pack", "ours", "init", "--plan").exit_code == 0
 
 
 def broken_pack(folder: Path) -> Path:
@@ -486,4 +540,4 @@ def test_the_login_is_not_what_the_environment_says(tmp_path: Path) -> None:
 def test_the_environment_says_who_acts(setting: Desk) -> None:
     setting.extra = {"CHARTER_ACTOR": "pat"}
     assert setting.data("fire", "customer", "create", "--set", "number=C-9", "--set", "name=N")["done"] == 1
-    assert setting.data("history", "customer", "C-9")["items"][0]["actor"] == "pat"
+    assert setting.data("history", "customer", "C-9")["events"][0]["actor"] == "pat"

@@ -56,6 +56,19 @@ def test_a_word_is_never_broken() -> None:
     assert place in printed("table", ("a", "1.00", f"see {place}"), width=30)
 
 
+def test_a_text_that_finds_no_room_beside_the_others_stands_beneath_its_row() -> None:
+    key = "a-key-of-one-word"
+    rows = [(key, "1.00", "said in a way that takes some room"), (key, "2.00", "")]
+    assert printed("table", *rows, width=36) == (
+        "name               amount\n"
+        "-----------------  ------\n"
+        "a-key-of-one-word    1.00\n"
+        "    says: said in a way that takes\n"
+        "      some room\n"
+        "a-key-of-one-word    2.00\n"
+    )
+
+
 def test_a_table_for_no_terminal_is_as_wide_as_it_needs_to_be() -> None:
     long = "word " * 100
     assert long.strip() in printed("table", ("a", "1.00", long))

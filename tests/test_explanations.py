@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from charter.engine import catalog
@@ -29,7 +28,7 @@ from charter.engine.store import Store
 from charter.engine.tables import LOG
 from charter.engine.trials import Trial
 from charter.engine.why_not import WhyNot, why_not, why_not_lines
-from sqlalchemy import create_engine, func, make_url, select, text
+from sqlalchemy import func, select
 
 LINE = "W1/2026-03-02/1"
 SHEET = "W1/2026-03-02"
@@ -510,11 +509,18 @@ def test_vouchers_that_would_be_written_are_told_with_amounts(in_review: World) 
     assert [(side, amount) for side, _, amount in voucher.entries] == [("debit", "800.00"), ("credit", "800.00")]
 
 
+def test_what_was_refused_before_has_reasons_of_the_same_shape_as_those_of_today(in_review: World) -> None:
+    in_review.fire("bob", "hour_line", "approve", LINE)
+    data = as_data(in_review.why_not("hour_line", LINE, "approve", "bob"))
+    assert data["reasons"] == data["refused_before"][0]["reasons"]
+    assert set(data["reasons"][0]) == {"rule", "says", "place"}
+
+
 def test_earlier_refusals_of_the_record_are_shown(in_review: World) -> None:
     assert in_review.fire("bob", "hour_line", "approve", LINE).reasons
     (refusal,) = in_review.why_not("hour_line", LINE, "approve", "ann").refused_before
     assert (refusal.actor, refusal.event) == ("bob", "approve")
-    assert "project_manager of project/P-1" in refusal.reasons[0][1]
+    assert "project_manager of project/P-1" in refusal.reasons[0].says
     with in_review.charter.store.transaction() as session:
         assert refusals_of(session, in_review.charter.rules, "hour_line", 99) == []
 
@@ -575,7 +581,7 @@ def test_the_data_is_json_with_every_figure_a_text(posted: World) -> None:
     assert data["version"] == 1
     assert data["entries"][0]["amount"] == "800.00"
     assert json.loads(json.dumps(data))["event"]["decisions"][0]["decision"] == "profile"
-    assert as_data(history(posted.charter, "hour_line", LINE))["items"][0]["event"] == "create"
+    assert as_data(history(posted.charter, "hour_line", LINE))["events"][0]["event"] == "create"
     assert as_data(posted.why_not("transaction", "1", "post", "pat"))["actor"] == "pat"
 
 
@@ -611,15 +617,8 @@ def test_why_not_and_next_steps_read_as_sentences(in_review: World) -> None:
 # --- the other database ----------------------------------------------------------------------------------------------
 
 
-def test_postgresql_explains_the_same(opened: Callable[..., World], postgresql_url: str) -> None:
-    server = make_url(postgresql_url)
-    name = f"explanations_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    url = server.set(database=name).render_as_string(hide_password=False)
-    here, there = (opened(x).given("hours_in_review") for x in ("sqlite://", url))
+def test_postgresql_explains_the_same(opened: Callable[..., World], own_database: str) -> None:
+    here, there = (opened(x).given("hours_in_review") for x in ("sqlite://", own_database))
     for world in (here, there):
         world.fire("bob", "hour_line", "approve", LINE)
     assert there.why_not("hour_line", LINE, "approve", "ann") == here.why_not("hour_line", LINE, "approve", "ann")

@@ -15,7 +15,7 @@ from cli_support import ROOT, Desk
 
 COMMANDS = sorted(charter.commands)
 PACKS = ["base", str(ROOT / "examples" / "travel_claims"), str(ROOT / "examples" / "northwind")]
-NAMED = (
+NAMED = [
     "init",
     "import",
     "list",
@@ -29,7 +29,7 @@ NAMED = (
     "verify",
     "check",
     "test",
-)
+]
 
 
 def help_of(desk: Desk, command: str, pack: str = "base") -> str:
@@ -47,8 +47,8 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def test_these_are_all_commands() -> None:
-    assert sorted(NAMED) == COMMANDS
-    assert list(NAMED) == charter.list_commands(click.Context(charter))
+    """In the order in which help has them."""
+    assert charter.list_commands(click.Context(charter)) == NAMED
 
 
 @pytest.mark.parametrize("pack", PACKS, ids=lambda pack: Path(pack).name)
@@ -91,7 +91,7 @@ def test_help_needs_neither_a_store_nor_a_database_library(desk: Desk) -> None:
     script = (
         "import sys\nfrom charter.cli import charter\n"
         "try: charter(['--help'])\n"
-        "except SystemExit: assert not {'sqlalchemy', 'yaml', 'jsonschema'} & set(sys.modules), sys.modules.keys()"
+        "except SystemExit: assert not {'sqlalchemy', 'yaml', 'jsonschema', 'psycopg'} & set(sys.modules), sys.modules.keys()"
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=desk.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -19,11 +18,9 @@ from charter.engine.import_results import Imported, refused_file
 from charter.engine.imports import import_files
 from charter.engine.mapping_definitions import build_mapping, default_mapping
 from charter.engine.store import Store
-from sqlalchemy import create_engine, make_url
+from support import real_data
 
 CLOCK = Clock("2026-03-31T10:00:00.000000Z")
-SHARED = Path(os.environ.get("CHARTER_SHARED", Path(__file__).parents[2] / "shared"))
-SIP = SHARED / "data" / "sip-effort"
 
 PACK = """
 pack: books
@@ -102,6 +99,8 @@ transitions:
     takes: [shelf, number, pages, bought, cover, before]
     require:
       - {that: "pages > 0", else: "A book has pages; {pages} is not enough."}
+      - {that: "cover == 'soft' or pages < 5000", else: "{pages} pages are too many for a hard cover."}
+      - {that: "shelf.number < 60 or this.cover == 'hard'", else: "So high up stand hard covers."}
   - {event: count, from: there, to: there, who: {role: clerk}, takes: [pages]}
 ---
 workflow: reading
@@ -307,14 +306,24 @@ def test_records_without_a_key_are_known_by_what_the_file_says(books: Books) -> 
 WRONG = DELIVERY + "N,1,a,10,\nN,1,b,many,\nN,2,c,-1,\nN,100,d,1,\nN,1,e,5,soft\n"
 
 
+def test_a_requirement_names_a_column_where_it_rests_on_that_alone(books: Books) -> None:
+    rows = ("N,1,a,-1,soft", "N,1,b,9000,hard", "N,70,c,10,soft")
+    told = said(books.take("book", DELIVERY + "".join(f"{row}\n" for row in rows), "delivery"))
+    assert told == [
+        (2, "Pages", "A book has pages; -1 is not enough."),
+        (3, "", "9000 pages are too many for a hard cover."),
+        (4, "", "So high up stand hard covers."),
+    ]
+
+
 def test_every_wrong_row_is_told_in_one_report(books: Books) -> None:
     result = books.take("book", WRONG, "delivery")
     told = said(result)
     assert [line for line, _, _ in told] == [3, 4, 5]
     assert "`many` is not a number" in told[0][2]
     assert told[1:] == [
-        (4, "", "A book has pages; -1 is not enough."),
-        (5, "Branch", "shelf N/100 is not created: A branch has no shelf 100."),
+        (4, "Pages", "A book has pages; -1 is not enough."),
+        (5, "Branch", "A branch has no shelf 100; so shelf N/100 is not created."),
     ]
     files = [Path(p.rule.partition(":")[0]).name for p in result.problems]
     assert files == ["mappings.yaml", "workflows.yaml", "workflows.yaml"]
@@ -355,7 +364,7 @@ def test_who_may_not_create_what_the_rows_name_cannot_import_them(books: Books) 
         )
         assert not result.created
         assert [line for line, _, _ in said(result)] == [2, 3]
-        why = "branch N is not created: cleo may not `create` branch N; it is for role administrator."
+        why = "cleo may not `create` branch N; it is for role administrator; so branch N is not created."
         assert {message for _, _, message in said(result)} <= {why, why.replace("role ", "")}
     assert books.count("charter_refusal") == 2 * 4
 
@@ -461,17 +470,6 @@ def test_a_mapping_that_cannot_tell_what_is_missing_is_refused(books: Books) -> 
 # --- on PostgreSQL, and real hours -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def own_database(postgresql_url: str, request: pytest.FixtureRequest) -> str:
-    """The URL of a database of this test's own."""
-    name = f"imports_{abs(hash(request.node.name))}"
-    engine = create_engine(postgresql_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    return make_url(postgresql_url).set(database=name).render_as_string(hide_password=False)
-
-
 def test_postgresql_does_the_same(own_database: str, tmp_path: Path) -> None:
     books = Books(tmp_path, own_database)
     result = books.take("book", WRONG, "delivery", skip_refused=True, chunk=2)
@@ -505,13 +503,12 @@ def test_several_may_import_the_same_file_at_once(own_database: str, tmp_path: P
     books.charter.store.close()
 
 
-@pytest.mark.skipif(not SIP.exists(), reason="the hours of a real company are not here (set CHARTER_SHARED)")
 def test_all_hours_of_a_real_company_come_in_once() -> None:
-    examples = catalog.library().root / "examples" / "sip_effort"
+    hours, examples = real_data("sip-effort"), catalog.library().root / "examples" / "sip_effort"
     pack = catalog.load(examples)
     charter = Charter(Store("sqlite://"), "root", CLOCK)
     charter.init(pack, "adm", demonstration=True)
-    log = {"": SIP / "Sip-task-info.csv", "dates": SIP / "est-act-dates.csv"}
+    log = {"": hours / "Sip-task-info.csv", "dates": hours / "est-act-dates.csv"}
 
     def take(record: str, actor: str = "pat", **options: object) -> Imported:
         found = charter.rules.library.record(record)

@@ -23,6 +23,7 @@ from charter.engine.notation import KeyText, Notation, as_text, convert
 from charter.engine.source import read
 from hypothesis import given
 from hypothesis import strategies as st
+from support import real_data
 
 
 @dataclass
@@ -438,9 +439,7 @@ SIP_FIELDS = fields(worker=REF, summary=TEXT, hours=NUMBER, day=DATE)
 
 
 def sip_files() -> dict[str, Path]:
-    root = Path(os.environ.get("CHARTER_SHARED") or Path(__file__).parents[2] / "shared") / "data" / "sip-effort"
-    if not root.exists():
-        pytest.skip("the real data is not here: data/sip-effort (CHARTER_SHARED says where)")
+    root = real_data("sip-effort")
     return {"": root / "Sip-task-info.csv", "dates": root / "est-act-dates.csv"}
 
 

@@ -10,14 +10,7 @@ import pytest
 from charter.engine.errors import InvalidInput
 from charter.engine.readers import columns_in, read_rows
 from charter.engine.source import printable
-
-
-def real_data(name: str) -> Path:
-    root = os.environ.get("CHARTER_SHARED") or Path(__file__).parents[2] / "shared"
-    path = Path(root) / "data" / name
-    if not path.exists():
-        pytest.skip(f"the real data is not here: data/{name} (CHARTER_SHARED says where)")
-    return path
+from support import real_data
 
 
 def written(folder: Path, content: str | bytes, name: str = "file.csv") -> Path:

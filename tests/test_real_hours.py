@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from charter import cli
 from charter.engine import catalog
 from click.testing import CliRunner
-from sqlalchemy import create_engine, make_url, text
+from support import real_data
 
-SHARED = Path(os.environ.get("CHARTER_SHARED", catalog.library().root.parent / "shared"))
-LOG = SHARED / "data" / "sip-effort"
 PACK = catalog.library().root / "examples" / "sip_effort"
 COST_OF_AN_HOUR = 50
-
-pytestmark = pytest.mark.skipif(
-    not LOG.exists(), reason="the hours of a real company are not here (set CHARTER_SHARED)"
-)
 
 Charter = Callable[..., str]
 
@@ -30,16 +22,8 @@ Charter = Callable[..., str]
 @pytest.fixture(params=["sqlite", "postgresql"])
 def charter(request: pytest.FixtureRequest, tmp_path: Path) -> Charter:
     """Runs a command on a store that the real hours were imported into, posted with; returns what it prints."""
-    if request.param == "sqlite":
-        url = str(tmp_path / "hours.db")
-    else:
-        server = request.getfixturevalue("postgresql_url")
-        name = f"hours_{uuid4().hex}"
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
-        url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    on_disk = request.param == "sqlite"
+    url = str(tmp_path / "hours.db") if on_disk else request.getfixturevalue("own_database")
 
     def run(*words: str, exit_code: int = 0) -> str:
         given = ["--db", url, "--pack", str(PACK), *words]
@@ -53,7 +37,7 @@ def charter(request: pytest.FixtureRequest, tmp_path: Path) -> Charter:
 
 
 def through_the_whole_path(charter: Charter) -> None:
-    files = [str(LOG / "Sip-task-info.csv"), str(LOG / "est-act-dates.csv")]
+    files = [str(real_data("sip-effort") / name) for name in ("Sip-task-info.csv", "est-act-dates.csv")]
     charter("init", "--demonstration")
     charter("import", "actor", str(PACK / "actors.csv"))
     charter("import", "role_grant", str(PACK / "role_grants.csv"))

@@ -1,8 +1,7 @@
-"""The repository is whole: what is packed, what pages say of the modules, and which module may import which."""
+"""The repository is whole: what is packed, and what pages say of links, commands and the environment."""
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 import subprocess
@@ -21,43 +20,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "ex
 DATA = {"rules": (".yaml", ".md"), "schemas": (".json", ".yaml"), "workflows": (".yaml",)}
 
 
-def layers() -> list[list[str]]:
-    """The modules of each layer, as the table of the architecture page has them, from the values upwards."""
-    found: list[list[str]] = []
-    for line in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines():
-        cells = [cell.strip() for cell in line.split("|")]
-        if len(cells) != 5 or not cells[2].startswith("`") or cells[2].startswith("`charter_"):
-            continue
-        if cells[1]:
-            found.append([])
-        found[-1] += re.findall(r"`(\w+)`", cells[2])
-    return found
-
-
 def test_the_installed_package_has_the_version_of_the_project() -> None:
     assert version("charter") == PROJECT["project"]["version"], "run `make test` again after a change of the version"
-
-
-def test_the_architecture_page_names_every_module_of_the_engine_once() -> None:
-    named = [module for layer in layers() for module in layer]
-    assert (set(MODULES) - set(named), set(named) - set(MODULES)) == (set(), set()), "(not named, not there)"
-    assert len(named) == len(set(named))
-
-
-def test_modules_import_from_their_own_layer_and_from_those_below_it() -> None:
-    height = {module: i for i, layer in enumerate(layers()) for module in layer}
-    wrong = [f"{a} imports {b}" for a in MODULES for b in imported(a) if height.get(b, 0) > height.get(a, 99)]
-    assert wrong == []
-
-
-def imported(module: str) -> set[str]:
-    """The modules of the engine that a module imports, wherever in it."""
-    tree = ast.parse((ROOT / "engine" / f"{module}.py").read_text(encoding="utf-8"))
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == 1:
-            found |= {node.module} if node.module else {name.name for name in node.names}
-    return found & set(MODULES)
 
 
 def test_no_python_lies_at_the_root_besides_the_package_and_its_command_line() -> None:

@@ -25,11 +25,11 @@ from charter.engine.notation import KeyText
 from charter.engine.processes import selected, takes_of
 from charter.engine.queries import Joined
 from charter.engine.statement_definitions import statement_of
-from charter.engine.statement_reports import VERSION, Block, Column, Report, Row, address, as_data, as_table
+from charter.engine.statement_reports import VERSION, Block, Column, Report, Row, as_data, as_table
 from charter.engine.statements import report
 from charter.engine.store import Session, Store
 from charter.engine.trials import Trial
-from sqlalchemy import create_engine, make_url, select, text
+from sqlalchemy import select
 
 CLOCK = Clock("2026-03-31T12:00:00.000000Z")
 ANYONE = Actor(None, "test", "test", frozenset(), unbound=True)
@@ -212,18 +212,9 @@ def opened(url: str, pack: catalog.Pack) -> Iterator[World]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database of the test's own; the server of the session goes away with all of them."""
-    if request.param == "sqlite":
-        yield "sqlite://"
-        return
-    server = make_url(request.getfixturevalue("postgresql_url"))
-    name = f"statements_{uuid4().hex}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    yield server.set(database=name).render_as_string(hide_password=False)
+def url(request: pytest.FixtureRequest) -> str:
+    """A database of the test's own."""
+    return "sqlite://" if request.param == "sqlite" else str(request.getfixturevalue("own_database"))
 
 
 @pytest.fixture
@@ -655,10 +646,3 @@ def test_percent() -> None:
     drawn = Report("s", "S", "", (), ("K",), "", columns, (alone,), ())
     assert table(drawn) == [("k", "12.5 %")]
     assert as_data(drawn)["blocks"][0]["rows"][0]["values"] == {"rate": "0.125"}
-
-
-def test_address() -> None:
-    """A total is named without its line, or without its month."""
-    assert address("trial_balance", "debit", row="5000") == "trial_balance/5000/debit"
-    assert address("months", "margin", block="P-7", month="2026-03") == "months/P-7/margin/2026-03"
-    assert address("trial_balance", "debit") == "trial_balance/debit"
