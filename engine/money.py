@@ -32,14 +32,16 @@ def to_kept(value: Decimal | int, kind: str) -> int:
     kept = int(scaled)
     if kept != scaled:
         raise ValueError(f"{value} has more than {scale} digits behind the point")
-    return fitting(kept, value)
-
-
-def fitting(kept: int, value: Decimal | int) -> int:
-    """The integer that stands for a value, where the database can hold it; raises ValueError where it cannot."""
     if abs(kept) > LARGEST_KEPT:
         raise ValueError(f"{value} is too large to be kept")
     return kept
+
+
+def whole_kept(value: int, _: str) -> int:
+    """A whole number, kept as it is, where the database can hold it; raises ValueError where it cannot."""
+    if abs(value) > LARGEST_KEPT:
+        raise ValueError(f"{value} is too large to be kept")
+    return value
 
 
 def kept_or_none(value: Decimal | int, kind: str) -> int | None:

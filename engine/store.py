@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
 from .model import SCALES, Type
-from .money import fitting, from_kept, to_kept
+from .money import from_kept, to_kept, whole_kept
 from .tables import COUNTER
 
 Result = TypeVar("Result")
@@ -46,24 +46,19 @@ kept_value = lru_cache(maxsize=1 << 16)(from_kept)
 
 def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
-    return _converter(types, kept_value)
+    return _converter([(i, kept_value, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)])
 
 
 def encoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """The other way round; raises ValueError for a number that does not fit."""
-    return _converter(types, to_kept)
+    scaled = [(i, to_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    return _converter([*scaled, *((i, whole_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind) == 0)])
 
 
-def _converter(types: Sequence[Type], converted: Callable[[Any, str], Any]) -> Callable[[Iterable[Any]], list[Any]]:
-    scaled = [(i, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
-    whole = [i for i, t in enumerate(types) if SCALES.get(t.kind) == 0]
-
+def _converter(wanted: Sequence[tuple[int, Callable[[Any, str], Any], str]]) -> Callable[[Iterable[Any]], list[Any]]:
     def convert(row: Iterable[Any]) -> list[Any]:
         values = list(row)
-        for index in whole:
-            if values[index] is not None:
-                fitting(values[index], values[index])
-        for index, kind in scaled:
+        for index, converted, kind in wanted:
             if values[index] is not None:
                 values[index] = converted(values[index], kind)
         return values
