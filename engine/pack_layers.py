@@ -1,4 +1,7 @@
-"""Lays the documents of one pack over those below: maps by key, lists of named things by name, anything else whole."""
+"""Lays the documents of one pack over those below: maps by key, lists of named things by name, cells and values whole.
+
+What has no name cannot be told apart, so a list of such things says whether it is added or stands instead.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from .errors import Diagnostic, Place
 from .pack_files import DocumentKey, Layer
-from .pack_nodes import Node, indexes_of, lift, lowered, name_of, names_in, text_of
+from .pack_nodes import Node, indexes_of, lift, lowered, names_in, text_of
 from .source import Body, Document, Route, did_you_mean
+
+LIST_WORDS = ("add", "replace")  # what is done with a list below whose things have no names
 
 
 @dataclass
@@ -78,12 +83,20 @@ class Laid:
             for word in more:
                 self._report("R031", f"`remove: all` leaves no `{word}` to change", document, (word,), "keep one")
             return below if more else None
-        node = self._remove(lift(below.whole, below, ()), document, removed)
+        keys = self._keys_of(document.name) if document.kind == "master" else ()
+        node = self._remove(lift(below.whole, below, (), keys), document, removed)
         # The name keeps the place of the document that all this is about.
         said = _without(document, "changes", "remove")
-        merged = self._merged(node, lift(said.body, said, ()), document.kind)
+        merged = self._merged(node, lift(said.body, said, (), keys), document.kind)
         written = (*below.written_in, *(part for part in document.written_in if part not in below.written_in))
         return lowered(merged, replace(document, written_in=written))
+
+    def _keys_of(self, record: str) -> list[str]:
+        """The fields by which people call the records of a type, as far as it is declared by now."""
+        declared = self.documents.get(("record", record))
+        key = declared.body.get("key") if declared else None
+        fields = key.get("fields") if isinstance(key, dict) else key
+        return [str(name) for name in fields] if isinstance(fields, list) else []
 
     def _report(self, code: str, said: str, document: Document, path: Route, hint: str = "") -> None:
         value = document.body.get(str(path[0]))
@@ -93,23 +106,41 @@ class Laid:
     # Merging
 
     def _merged(self, below: Node, above: Node, what: str) -> Node:
-        """The node above laid over the one below: maps by key, lists of named things by name, anything else whole."""
+        """The node above laid over the one below."""
         if isinstance(below.value, dict) and isinstance(above.value, dict):
             values = dict(below.value)
             for key, node in above.value.items():
-                values[key] = self._merged(values[key], node, key) if key in values else node
+                # A cell is one condition: its bounds are not mixed with those below.
+                is_there = key in values and what != "when"
+                values[key] = self._merged(values[key], node, key) if is_there else node
             return replace(below, value=values)
-        if isinstance(below.value, list) and isinstance(above.value, list) and _merges_by_name(below, above):
+        if isinstance(below.value, list) and isinstance(above.value, dict) and len(above.value) == 1:
+            (word,) = above.value
+            return self._added_or_replaced(below, above.value[word], word) if word in LIST_WORDS else above
+        if not isinstance(below.value, list) or not isinstance(above.value, list):
+            return above
+        if any(node.called for node in below.value) and any(node.called for node in above.value):
             return replace(below, value=self._merged_list(below.value, above.value, what))
+        if below.value and above.value and any(isinstance(n.value, dict) for n in (*below.value, *above.value)):
+            hint = f"write `{what}: {{add: [...]}}` or `{what}: {{replace: [...]}}`"
+            self._say("R034", f"what stands in `{what}` below has no names: is this added, or instead?", above, hint)
+            return below
         return above
+
+    def _added_or_replaced(self, below: Node, above: Node, word: str) -> Node:
+        assert isinstance(below.value, list)
+        if not isinstance(above.value, list):
+            self._say("R035", f"`{word}` takes a list", above, f"write `{word}: [...]`")
+            return below
+        return replace(above, value=[*below.value, *above.value]) if word == "add" else above
 
     def _merged_list(self, below: list[Node], above: list[Node], what: str) -> list[Node]:
         values = list(below)
         # Where the things of this list have a word `before` of their own, it says nothing about their order.
         has_position = not any(text_of(node, "before") for node in below)
         for node in above:
-            name = name_of(node)
-            at = [index for index, other in enumerate(values) if name is not None and name_of(other) == name]
+            name = node.called
+            at = [index for index, other in enumerate(values) if name is not None and other.called == name]
             if name is None:
                 self._say("R034", f"this has no `name`, while `{what}` below is laid over by name", node, "name it")
             elif len(at) > 1:
@@ -133,7 +164,7 @@ class Laid:
         if before is None:
             values.append(node)
             return
-        names = [name_of(other) for other in values]
+        names = [other.called for other in values]
         if before.value not in names:
             hint = did_you_mean(str(before.value), [name for name in names if name])
             self._say("R032", f"there is no `{before.value}` in `{what}`", before, hint)
@@ -187,13 +218,6 @@ class Laid:
             for at, other in enumerate(node.value)
         ]
         return replace(node, value=changed)
-
-
-def _merges_by_name(below: Node, above: Node) -> bool:
-    """Whether both lists hold things with names; a mixed list above is a mistake that is reported there."""
-    assert isinstance(below.value, list)
-    assert isinstance(above.value, list)
-    return any(name_of(node) for node in below.value) and any(name_of(node) for node in above.value)
 
 
 def _without(document: Document, *words: str) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .errors import Place
@@ -10,20 +11,34 @@ from .source import Body, Document, Route
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with its place and that of its key, so that what is merged keeps the place that it came from."""
+    """A value with its place and that of its key, so that what is merged keeps the place that it came from.
+
+    `called` is the name of a thing in a list: its `name`, without one its `event`, of a master row the key.
+    """
 
     value: dict[str, Node] | list[Node] | str | None
     place: Place
     key: Place | None = None
+    called: str | None = None
 
 
-def lift(body: Body, document: Document, path: Route) -> Node:
+def lift(body: Body, document: Document, path: Route, keys: Sequence[str] = ()) -> Node:
+    """The value at a path as nodes; `keys` are the fields that name a master's rows."""
     place, key = document.places[path], document.key_places.get(path)
     if isinstance(body, dict):
-        return Node({name: lift(inner, document, (*path, name)) for name, inner in body.items()}, place, key)
+        values = {name: lift(inner, document, (*path, name), keys) for name, inner in body.items()}
+        return Node(values, place, key, _name_in(body, keys))
     if isinstance(body, list):
-        return Node([lift(inner, document, (*path, at)) for at, inner in enumerate(body)], place, key)
+        return Node([lift(inner, document, (*path, at), keys) for at, inner in enumerate(body)], place, key)
     return Node(body, place, key)
+
+
+def _name_in(body: Mapping[str, Body], keys: Sequence[str]) -> str | None:
+    if keys:
+        parts = [body.get(key) for key in keys]
+        return "/".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else None
+    named = [word for word in (body.get("name"), body.get("event")) if isinstance(word, str)]
+    return named[0] if named else None
 
 
 def lowered(node: Node, document: Document) -> Document:
@@ -50,12 +65,6 @@ def _lower(node: Node, path: Route, places: dict[Route, Place], key_places: dict
 # --- what is named in a node -----------------------------------------------------------------------------------------
 
 
-def name_of(node: Node) -> str | None:
-    """The name of a thing in a list: its `name` or, without one, its `event`."""
-    named = text_of(node, "name") or text_of(node, "event")
-    return str(named.value) if named else None
-
-
 def text_of(node: Node, key: str) -> Node | None:
     """The text under a key of a node, or None."""
     inner = node.value.get(key) if isinstance(node.value, dict) else None
@@ -67,7 +76,7 @@ def names_in(node: Node) -> list[str]:
     if isinstance(node.value, dict):
         return list(node.value)
     if isinstance(node.value, list):
-        named = [name_of(inner) or inner.value for inner in node.value]
+        named = [inner.called or inner.value for inner in node.value]
         return [name for name in named if isinstance(name, str)]
     return []
 
@@ -75,5 +84,5 @@ def names_in(node: Node) -> list[str]:
 def indexes_of(node: Node, name: str) -> list[int]:
     """Where the named thing stands in a node; more than once where several transitions share an event."""
     if isinstance(node.value, list):
-        return [at for at, inner in enumerate(node.value) if name in (name_of(inner), inner.value)]
+        return [at for at, inner in enumerate(node.value) if name in (inner.called, inner.value)]
     return [at for at, key in enumerate(names_in(node)) if key == name]

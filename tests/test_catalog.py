@@ -288,9 +288,41 @@ def test_transitions_are_merged_by_event_and_so_is_what_is_in_them(files: Files)
     assert claim.body["transitions"][1]["to"] == "sent"
 
 
-def test_a_list_without_names_is_replaced(files: Files) -> None:
-    claim = changed(files, "workflow: claim\nchanges: base\npeople: [{different: [c, d]}]\n", "workflow", "claim")
-    assert claim.body["people"] == [{"different": ["c", "d"]}]
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("add", [{"different": ["a", "b"]}, {"different": ["c", "d"]}]), ("replace", [{"different": ["c", "d"]}])],
+)
+def test_a_list_without_names_says_what_becomes_of_the_one_below(files: Files, word: str, expected: object) -> None:
+    text = f"workflow: claim\nchanges: base\npeople: {{{word}: [{{different: [c, d]}}]}}\n"
+    assert changed(files, text, "workflow", "claim").body["people"] == expected
+
+
+def test_a_list_without_names_is_not_replaced_by_the_way(files: Files) -> None:
+    """Whoever adds one more would otherwise take all others out without a word."""
+    files.write("mine/a.yaml", "workflow: claim\nchanges: base\npeople: [{different: [c, d]}]\n")
+    hint = "write `people: {add: [...]}` or `people: {replace: [...]}`"
+    said = "what stands in `people` below has no names: is this added, or instead?"
+    assert files.said() == [f"mine/a.yaml:3:9 R034 {said} ({hint})"]
+
+
+def test_a_list_of_values_is_replaced_unless_it_adds(files: Files) -> None:
+    assert changed(files, "decision: profile\nchanges: base\nsearch: [z]\n").body["search"] == ["z"]
+    assert changed(files, "decision: profile\nchanges: base\nsearch: {add: [z]}\n").body["search"][-1] == "z"
+
+
+def test_a_cell_is_replaced_whole(files: Files) -> None:
+    """Two bounds that never stood together are no condition."""
+    files.write("base/d.yaml", "decision: d\nrows: [{name: a, when: {amount: {above: 5}, kind: x}}]\n")
+    text = "decision: d\nchanges: base\nrows: [{name: a, when: {amount: {at_least: 8}}}]\n"
+    (row,) = changed(files, text, "decision", "d").body["rows"]
+    assert row["when"] == {"amount": {"at_least": "8"}, "kind": "x"}
+
+
+def test_master_rows_are_told_apart_by_the_key_of_their_record(files: Files) -> None:
+    files.write("base/r.yaml", "record: account\nkey: [number]\n---\nmaster: account\nrows: [{number: '1', name: A}]\n")
+    text = "master: account\nchanges: base\nrows: [{number: '1', name: B}, {number: '2', name: A}]\n"
+    rows = changed(files, text, "master", "account").body["rows"]
+    assert rows == [{"number": "1", "name": "B"}, {"number": "2", "name": "A"}]
 
 
 def test_an_empty_list_empties(files: Files) -> None:
