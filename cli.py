@@ -421,7 +421,9 @@ def check(ctx: click.Context, folder: str | None) -> int:
 @click.argument("name", required=False, metavar="[NAME]")
 @click.pass_context
 def test(ctx: click.Context, name: str | None) -> int:
-    """Run the rule tests of a pack, or those with NAME in their names. It needs no store.
+    """Run the rule tests of a pack, or those with NAME in their names or in a file of that name.
+
+    It needs no store.
 
     Exit code 4 where tests failed, 1 where the program itself did.
     """

@@ -147,7 +147,7 @@ def _check_voucher(f: Findings, e: Element, ledger: d.Ledger) -> None:
     for entry in e.items("entries"):
         side = entry.at("debit" if entry.has("debit") else "credit")
         if side.value not in ledger.account_keys:
-            f.unknown("account key", str(side.value), mark(side), ledger.account_keys)
+            f.unknown("account key", str(side.value), mark(side), ledger.account_keys, "ledger: account_keys")
         _check_dimensions(f, entry, ledger)
 
 

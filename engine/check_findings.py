@@ -81,8 +81,10 @@ class Findings:
     def say(self, code: str, message: str, where: Mark, hint: str = "") -> None:
         self.found.append(Diagnostic(code, message, where[0], where[1], hint))
 
-    def unknown(self, what: str, name: str, where: Mark, names: Iterable[str]) -> None:
-        self.say("R201", f"unknown {what} `{name}`", where, did_you_mean(name, names))
+    def unknown(self, what: str, name: str, where: Mark, names: Iterable[str], declared: str = "") -> None:
+        """`declared` says where such names are declared; it is said where none is near."""
+        near = did_you_mean(name, names) or (f"declare it under `{declared}` of pack.yaml" if declared else "")
+        self.say("R201", f"unknown {what} `{name}`", where, near)
 
     # --- documents ---
 

@@ -101,7 +101,7 @@ def _each(f: Findings, e: Element, names: Names) -> Names | Inner:
 def _check_entry(f: Findings, e: Element, names: Names | Inner, ledger: d.Ledger) -> list[tuple[str, int]] | None:
     side = "debit" if e.has("debit") else "credit"
     if e.word(side) not in ledger.account_keys:
-        f.unknown("account key", e.word(side), mark(e.at(side)), ledger.account_keys)
+        f.unknown("account key", e.word(side), mark(e.at(side)), ledger.account_keys, "ledger: account_keys")
     _check_dimensions(f, e, names, ledger)
     node = f.parsed(e.at("amount"))
     if node is None:

@@ -121,7 +121,7 @@ def _check_who(f: Findings, e: Element, record: d.Record, names: Names) -> None:
     elif e.has("role"):
         role = f.library.manifest.roles.get(e.word("role"))
         if role is None:
-            f.unknown("role", e.word("role"), mark(e.at("role")), f.role_names)
+            f.unknown("role", e.word("role"), mark(e.at("role")), f.role_names, "roles")
         else:
             _check_held(f, e, role, names)
 
@@ -156,7 +156,7 @@ def _check_roles_decided(f: Findings, decision: d.Decision) -> None:
     for row in decision.rows:
         named = row.then.get("role")
         if named and named.text not in f.library.manifest.roles:
-            f.unknown("role", named.text, (named.place, len(named.text)), f.role_names)
+            f.unknown("role", named.text, (named.place, len(named.text)), f.role_names, "roles")
 
 
 # --- people ---

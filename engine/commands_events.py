@@ -170,8 +170,9 @@ class Verdicts:
         with self.call.store.reading() as session:
             gatherer = self.call.gatherer(session)
             keys.learn(gatherer, ((r.request.record, r.request.id) for r in roots if r.request.id is not None))
-            if self.batch.plan:
-                keys.learn(gatherer, (pair for r in roots for pair in referred(self.call.library, r)))
+            # A new record is called by what it refers to.
+            named = [r for r in roots if self.batch.plan or r.request.id is None]
+            keys.learn(gatherer, (pair for r in named for pair in referred(self.call.library, r)))
         for firing in (f for r in roots if r.firing for f in in_tree_order(r.firing)):
             keys.learn_new(firing)
         return keys

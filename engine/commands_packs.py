@@ -17,7 +17,7 @@ from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, Usag
 from .notation import counted
 from .source import did_you_mean
 from .store import Store
-from .trials import Verdict, run_tests
+from .trials import Verdict, is_meant, run_tests
 
 # What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
 RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "posting", "process", "statement", "mapping")
@@ -201,10 +201,10 @@ class Outcome:
 def test_pack(call: Call, only: str | None) -> int:
     """Run the rule tests of a pack; print those that failed. A fault of the program ends one test, not all."""
     pack = checked_pack(call)
-    names = [doc.name for doc in pack.all("test") if "when" in doc.body]
-    if only and not any(only in name for name in names):
-        near = did_you_mean(only, names)
-        raise UsageFault(f"No test of {pack.name} has `{only}` in its name{'; ' + near if near else '.'}")
+    if only and not any(is_meant(document, only) for document in pack.all("test")):
+        near = did_you_mean(only, [document.name for document in pack.all("test") if is_meant(document, "")])
+        said = f"No test of {pack.name} has `{only}` in its name, nor is a file of tests called so"
+        raise UsageFault(f"{said}{'; ' + near if near else '.'}")
     as_data = call.form in ("tsv", "csv", "json")
     sheet = call.sheet(["test", "outcome", "place", "failures"], "tests", pack=pack.name) if as_data else None
     passed = failed = faults = 0

@@ -106,7 +106,8 @@ class Compiler(Operations):
     def entitlement(self, frame: Frame, who: d.Who) -> p.Entitlement:
         if who.field:
             holder = self.function(frame.load(who.field))
-            return p.Entitlement(None, holder, None, f"the {'.'.join(who.field)}", who.place)
+            said = " of the ".join(reversed(who.field))
+            return p.Entitlement(None, holder, None, f"the {said}", who.place)
         held_for = self.role_holder(frame, who)
         if who.decision:
             return self.decided_entitlement(frame, who, held_for)

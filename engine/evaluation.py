@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import programs as p
 from .expression_python import ArithmeticProblem
 from .firings import Firing, Reason, standing_of
+from .grants import refuse_grants
 
 if TYPE_CHECKING:
     from .execution import Work
@@ -63,6 +64,7 @@ class Evaluation:
                 self.permission.entitle(program, firing)
             if not self.holds_all(program, firing):
                 self.refuse_requirements(program, firing)
+        refuse_grants(self.work.library, program, firings)
         for rule in program.people:
             self.permission.keep_apart(rule, [f for f in firings if not f.pending])
         self.say_all(program, firings)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
@@ -57,17 +58,23 @@ class Failed(Exception):
 
 
 def run_tests(pack: catalog.Pack, only: str = "") -> Iterator[Verdict]:
-    """Run every test of a pack that has a `when`; `only` picks those whose name contains it."""
+    """Run every test of a pack that has a `when`; `only` picks as `is_meant` says."""
     store = Store("sqlite://")
     charter = Charter(store, "test", Clock("2000-01-01T00:00:00.000000Z"))
     charter.init(pack, "administrator", demonstration=True)
     rules = rules_of(pack)
     scenes = Scenes(store, pack)
     for document in pack.all("test"):
-        if "when" in document.body and only in document.name:
+        if is_meant(document, only):
             yield _one(scenes, Trial(store, rules, pack, document))
     scenes.close()
     store.close()
+
+
+def is_meant(document: catalog.Document, only: str) -> bool:
+    """Is it a test with that in its name, or one of the file of that name?"""
+    files = {Path(file).stem for file, _ in document.written_in}
+    return "when" in document.body and (only in document.name or only in files)
 
 
 class Scenes:

@@ -133,11 +133,19 @@ def test_a_grant_without_a_record_is_held_for_all(depot: World) -> None:
     assert rights == [("keeper of depot/N",), ("keeper",)]
 
 
-def test_a_role_held_for_no_record_is_not_granted_for_one(depot: World) -> None:
-    depot.create("actor", number="max", name="Max")
-    grant(depot, "max", "clerk", "depot/N")
-    (root,) = depot.perform([depot.creation("article", number="M", kind="plain")], "max")
-    assert said(root) == "max may not `create` article M; it is for clerk. [create]"
+@pytest.mark.parametrize(
+    ("role", "held_for", "words"),
+    [
+        ("clerc", None, "The pack declares no role `clerc`; did you mean `clerk`?"),
+        ("boss", None, "The pack declares no role `boss`; known are administrator, auditor, clerk, keeper."),
+        ("clerk", "depot/N", "The role `clerk` is held for no record: leave held_for empty instead of `depot/N`."),
+        ("keeper", "N", "The role `keeper` is held for one depot: write held_for as depot/KEY instead of `N`."),
+    ],
+)
+def test_what_would_count_for_nothing_is_not_granted(depot: World, role: str, held_for: str | None, words: str) -> None:
+    values = {"actor": "ann", "role": role, "held_for": held_for, "from": "2026-01-01"}
+    (root,) = depot.perform([depot.creation("role_grant", "grant", **values)])
+    assert said(root) == f"{words} [grant]"
 
 
 def test_an_actor_at_a_field_may(depot: World) -> None:

@@ -539,7 +539,7 @@ def test_next_steps_name_the_roles_and_those_who_hold_them_today(in_review: Worl
 
 def test_a_field_that_names_the_actor_is_resolved(in_review: World) -> None:
     recall = in_review.steps("timesheet", SHEET, "wim")["recall"]
-    assert [(r.said, r.actors) for r in recall.who] == [("the worker.actor", ("wim",)), ("timekeeper", ())]
+    assert [(r.said, r.actors) for r in recall.who] == [("the actor of the worker", ("wim",)), ("timekeeper", ())]
     assert recall.may is True
 
 
