@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from charter.engine.catalog import library, load
+from charter.engine.check import check
 from charter.engine.trials import run_tests
 
 ROOT = library().root
@@ -18,6 +20,19 @@ def test_every_rule_test_passes(folder: Path) -> None:
     failed = [f"{v.name} ({v.place}): {'; '.join(v.failures)}" for v in verdicts if not v.passed]
     assert verdicts
     assert not failed, "\n".join(failed)
+
+
+def test_the_pack_of_the_page_for_customers_is_right(tmp_path: Path) -> None:
+    """What a newcomer types from the page is checked without a problem, and all tests run over it."""
+    page = (ROOT / "docs" / "customer_pack.md").read_text(encoding="utf-8")
+    for name, text in re.findall(r"```yaml\n# mine/(\S+)\n(.*?)```", page, re.DOTALL):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    pack = load(tmp_path)
+    assert check(pack, tmp_path) == []
+    verdicts = {v.name: v.failures for v in run_tests(pack, "ladder")}
+    assert verdicts["three_steps"] == ()
+    assert not any(verdicts.values())
+    assert [v.failures for v in run_tests(pack, "review") if not v.passed] == []
 
 
 def test_a_rule_test_can_fail() -> None:
