@@ -231,17 +231,18 @@ def test_a_pack_that_comes_again_completes_what_came_meanwhile(everywhere: World
 
 def test_a_new_reference_is_a_column_that_refers(everywhere: World, extended: Extended) -> None:
     other = "record: order\nchanges: depot\nfields: {other: {ref: depot, optional: true, doc: Another.}}\n"
-    brought_up(everywhere, extended(other))
-    ordered(everywhere, "1")
+    pack = extended(other)
+    brought_up(everywhere, pack)
+    ordered(World(everywhere.store, pack), "1")
     with pytest.raises(Exception, match="(?i)foreign key|violates"):
         everywhere.change('UPDATE "order" SET other = 999')
 
 
 def test_nothing_is_dropped(everywhere: World, extended: Extended) -> None:
     """A field that the pack no longer has keeps its column and its values."""
-    brought_up(everywhere, extended(COLOUR))
-    World(everywhere.store, extended(COLOUR))
-    everywhere.create("order", number="1", depot="N", ordered_on="2026-03-02")
+    pack = extended(COLOUR)
+    brought_up(everywhere, pack)
+    World(everywhere.store, pack).create("order", number="1", depot="N", ordered_on="2026-03-02")
     everywhere.change("UPDATE \"order\" SET colour = 'red'")
     done = brought_up(everywhere, everywhere.pack)
     assert done.migration.words == ()
