@@ -19,6 +19,7 @@ from .firings import Actor, Request, Root
 from .library import Library, in_reference_order
 from .migration import Migration, plan
 from .notation import KeyText, convert
+from .objections import Objections
 from .store import Session, Store
 from .tables import PACK, STORE, changed_types, declare
 
@@ -137,6 +138,9 @@ class Charter:
         def work(session: Session) -> Setup:
             migration = plan(session, rules.metadata)
             completion = complete(session, rules.metadata, before, rules.library)
+            if before is not None:
+                after, today = rules.library, self.clock.today
+                Objections(session, rules.metadata, before, after, migration, completion, today).refuse()
             if planned:
                 return Setup(migration, completion, pack.hash)
             migration.apply(session)

@@ -26,7 +26,7 @@ LAYERS = {
     ),
     "edges": "catalog pack_files pack_nodes pack_layers pack_data store readers migration mapping_columns mappings",
     "use cases": (
-        "completion gathering answers tallies permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
+        "completion gathering objections answers tallies permission integrity execution isolation journal batch processes imports import_shapes import_results import_matches "
         "import_chunks statements statement_reports statement_given statement_expressions statement_lines "
         "statement_formulas statement_measures statement_layout reperformance"
     ),
