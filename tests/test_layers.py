@@ -17,7 +17,7 @@ ENGINE = ROOT / "engine"
 # From the bottom up. A module imports from its own layer and those before it.
 LAYERS = {
     "values": (
-        "errors model money source notation elements heads expressions type_relations expression_scopes "
+        "errors model money source notation elements heads log_texts expressions type_relations expression_scopes "
         "expression_none expression_types definitions library scopes facts output"
     ),
     "deciders": (
