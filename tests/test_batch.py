@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter
-from charter.engine.errors import CONFLICT, Conflict
+from charter.engine.errors import CONFLICT, Conflict, InvalidInput
 from charter.engine.firings import Request
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
@@ -180,6 +180,22 @@ def test_work_under_a_pack_that_is_no_longer_in_force_stops(everywhere: World, t
     assert everywhere.tables() == before
     after = World(everywhere.store, pack)
     assert len(after.run("send_all", until="2026-03-31")) == 35 - sum(not r.reasons for r in roots)
+
+
+def test_a_measure_that_cannot_be_kept_ends_the_chunk_with_words(everywhere: World) -> None:
+    for number in ("1", "2", "3"):
+        ordered(everywhere, number)
+    for number in ("1", "2"):
+        everywhere.must("order", "pack", number, extra="5")
+    everywhere.change("UPDATE movement SET amount = 5000000000000000000")
+    before = everywhere.tables()
+    words = "depot/measures.yaml:2:1: The sum of the measure `moved` is beyond what can be kept: between -922337203685477.5807 and"
+    with pytest.raises(InvalidInput, match=words):
+        everywhere.fire("order", "pack", "3", extra="5")
+    assert everywhere.tables() == before
+    everywhere.change("UPDATE movement SET amount = 4000000000000000000")
+    everywhere.must("order", "pack", "3", extra="5")
+    assert everywhere.field("order", "3", "moved") == 800000000000000
 
 
 def test_a_process_that_stops_goes_no_further(depot: World) -> None:
