@@ -13,12 +13,14 @@ from sqlalchemy import MetaData, inspect, select
 from . import catalog
 from .batch import Batch, Clock, Rules
 from .completion import EVENT, FIELD, RECORD, Completion, complete
-from .errors import InvalidInput, Refused, UsageFault
+from .errors import IntegrityBroken, InvalidInput, Refused, UsageFault
 from .facts import digest
 from .firings import Actor, Request, Root
 from .library import Library, in_reference_order
+from .log_texts import UNREADABLE
 from .migration import Migration, plan
 from .notation import KeyText, convert
+from .objections import Objections
 from .store import Session, Store
 from .tables import PACK, STORE, changed_types, declare
 
@@ -48,6 +50,14 @@ def rules_of(pack: catalog.Pack) -> Rules:
     return Rules(library, declare(library), pack.hash)
 
 
+def kept_pack(pack_hash: str, compiled: str) -> catalog.Pack:
+    """A pack as a store keeps it; raises IntegrityBroken for a text that is none."""
+    try:
+        return catalog.Pack.from_data(json.loads(compiled))
+    except UNREADABLE:
+        raise IntegrityBroken(f"the rules made of the pack {pack_hash[:12]} are not what was written") from None
+
+
 class Charter:
     """One store and the pack in force in it."""
 
@@ -58,7 +68,7 @@ class Charter:
 
     @cached_property
     def rules(self) -> Rules:
-        """The rules in force; raises UsageFault where the store was never set up."""
+        """The rules in force; raises UsageFault where the store was never set up, IntegrityBroken as `kept_pack`."""
         wanted = self.setting("pack")
         if wanted is None:
             url = self.store.engine.url.render_as_string(hide_password=True)
@@ -73,7 +83,7 @@ class Charter:
             ).first()
         if found is None:
             raise InvalidInput(f"The store holds no pack {pack_hash}.")
-        return rules_of(catalog.Pack.from_data(json.loads(found[0])))
+        return rules_of(kept_pack(pack_hash, found[0]))
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -137,6 +147,9 @@ class Charter:
         def work(session: Session) -> Setup:
             migration = plan(session, rules.metadata)
             completion = complete(session, rules.metadata, before, rules.library)
+            if before is not None:
+                after, today = rules.library, self.clock.today
+                Objections(session, rules.metadata, before, after, migration, completion, today).refuse()
             if planned:
                 return Setup(migration, completion, pack.hash)
             migration.apply(session)

@@ -9,9 +9,9 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, select
 
-from .errors import CharterFault
+from .errors import CharterFault, Conflict
 from .execution import Programs, Work
 from .facts import Facts
 from .firings import Actor, Reason, Request, Root
@@ -21,6 +21,7 @@ from .journal import Journal
 from .library import Library
 from .notation import KeyText
 from .store import Result, Session, Store
+from .tables import STORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +145,28 @@ class Batch:
         session.return_ids(self.rules.metadata)
 
     def within(self, work: Callable[[Session], Result]) -> Result:
-        """Run `work` in a transaction of its own, again as a whole after a lost race."""
+        """Run `work` in a transaction of its own, again as a whole after a lost race.
+
+        Raises Conflict where another pack has been put in force since these rules were read.
+        """
 
         def anew(session: Session) -> Result:
             # A transaction that was taken back has taken its facts back, too.
             self.written_facts.clear()
+            self.confirm_rules(session)
             return work(session)
 
         return self.store.within(anew)
+
+    def confirm_rules(self, session: Session) -> None:
+        """Nothing is decided by rules that another process has replaced meanwhile."""
+        settings = self.rules.metadata.tables[STORE]
+        in_force = session.rows(select(settings.c.value).where(settings.c.name == "pack"))[0].value
+        if in_force != self.rules.hash:
+            raise Conflict(
+                f"Another pack was put in force meanwhile: {in_force[:12]} in place of {self.rules.hash[:12]}. "
+                "What was written before that stands; run the command again for the rest."
+            )
 
 
 class _Refused(Exception):

@@ -138,15 +138,21 @@ class Findings:
 
     # --- types ---
 
-    def fields(self, e: Element, key: str) -> None:
+    def fields(self, e: Element, key: str, looked_up: bool = False) -> None:
         """Declared fields: their references exist and their defaults fit."""
         for name, inner in e.pairs(key):
-            self.declared(inner, d.build_field(name, inner).type)
+            self.declared(inner, d.build_field(name, inner).type, looked_up)
 
-    def declared(self, e: Element, type_: Type) -> None:
+    def declared(self, e: Element, type_: Type, looked_up: bool = False) -> None:
+        """One of them; `looked_up` says that a default is read as a key, as what people give is."""
         if e.has("ref"):
             self.record(e.at("ref"), ledger=True)
-        if e.has("default"):
+        if not e.has("default"):
+            return
+        if type_.kind == "ref" and not looked_up:
+            said = f"`{e.word('default')}` cannot be given by itself: no record need be there by that key"
+            self.say("R206", said, mark(e.at("default")), "a reference has no default; `set` it, or make it `optional`")
+        else:
             self.constant(e.at("default"), type_)
 
     def path(self, e: Element, scope: Scope) -> Type | None:

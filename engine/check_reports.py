@@ -31,7 +31,7 @@ class Taken(Names):
 
 
 def takes_of(f: Findings, e: Element) -> dict[str, d.Field]:
-    f.fields(e, "takes")
+    f.fields(e, "takes", looked_up=True)
     return {name: d.build_field(name, inner) for name, inner in e.pairs("takes")}
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import MetaData, Row, Table, func, inspect, literal, or_, select
 
 from . import definitions as d
-from .errors import InvalidInput, Place
+from .errors import IntegrityBroken, InvalidInput, Place
 from .facts import plain, written
 from .library import Library
+from .log_texts import UNREADABLE, named, reads_of
 from .model import SCALES, TEXT, Type
 from .money import to_kept
 from .programs import default_of
@@ -150,12 +151,31 @@ def given_by(field: d.Field) -> Any:
 # --- what the log says of it -----------------------------------------------------------------------------------------
 
 
-def completions(session: Session, metadata: MetaData) -> list[tuple[Row[Any], Mapping[str, Mapping[str, Any]]]]:
-    """The rows of the log that completed records, in order, each with the values by record type and field."""
+Given = Mapping[str, Mapping[str, Any]]
+
+
+def completions(session: Session, metadata: MetaData) -> list[tuple[Row[Any], Given]]:
+    """The rows of the log that completed records, in order, each with the values by record type and field.
+
+    Raises IntegrityBroken as `completion_of`.
+    """
+    return [(row, given) for row in packs_put_in_force(session, metadata) if (given := completion_of(row))]
+
+
+def packs_put_in_force(session: Session, metadata: MetaData) -> list[Row[Any]]:
+    """The rows of the log by which packs came into force, in order."""
     log = metadata.tables[LOG]
-    statement = select(log).where(log.c.record == RECORD, log.c.event == EVENT).order_by(log.c.id)
-    given = [(row, json.loads(row.reads)["given"].get(FIELD)) for row in session.rows(statement)]
-    return [(row, json.loads(text)) for row, text in given if text]
+    return session.rows(select(log).where(log.c.record == RECORD, log.c.event == EVENT).order_by(log.c.id))
+
+
+def completion_of(row: Row[Any]) -> Given:
+    """What such a row completed, mostly nothing; raises IntegrityBroken where that cannot be read."""
+    text = reads_of(row)["given"].get(FIELD)
+    try:
+        given = json.loads(text) if text else {}
+        return {record: dict(values) for record, values in given.items()}
+    except UNREADABLE:
+        raise IntegrityBroken(f"{named(row)}: what it completed is not what was written") from None
 
 
 def completed(values: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from .explanation_rules import at, named
 from .explanation_slots import Slots
 from .expressions import Constant, Path, parse
 from .facts import plain
+from .log_texts import changes_of, reads_of
 
 
 class Events:
@@ -51,15 +51,15 @@ class Events:
     def caused_by(self, row: Row[Any]) -> str:
         if row.cause is None:
             return ""
-        cause = self.past.rows[row.cause]
+        cause = self.past.cause_of(row)
         return f"{cause.event} of {self.keys.called(cause.record, cause.record_id)}"
 
     # --- what changed ---
 
     def changes(self, then: Then, row: Row[Any]) -> Iterator[Change]:
-        given = json.loads(row.reads)["given"]
-        for name, change in json.loads(row.changes).items():
-            before, after = (None, change) if then.transition.creates else change
+        given = reads_of(row)["given"]
+        for name, change in changes_of(row).items():
+            before, after = (None, change) if row.from_state == d.NOTHING else change
             type_ = then.type_of(name)
             because, place = self.because(then, row, name, given)
             yield Change(name, self.keys.said(type_, before), self.keys.said(type_, after), because, place)
@@ -80,9 +80,9 @@ class Events:
 
     def handed(self, row: Row[Any], name: str, given: Mapping[str, Any]) -> tuple[str, str]:
         """The same where another event created the record or fired this one."""
-        cause = self.past.rows[row.cause]
+        cause = self.past.cause_of(row)
         then = self.past.then(cause)
-        reads = json.loads(cause.reads)
+        reads = reads_of(cause)
         known = {**reads["own"], **reads["given"]}
         steps = [s for s in then.transition.steps if leads_to(then, s, row) and fits(s, given, known)]
         texts = {x.text: x.place for s in steps if (x := s.values.get(name))}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from sqlalchemy import Row, select
 from . import catalog
 from . import definitions as d
 from . import programs as p
-from .application import rules_of
+from .application import kept_pack, rules_of
 from .batch import Rules
 from .completion import completions
 from .errors import CharterFault, IntegrityBroken
 from .facts import Facts
 from .gathering import Gatherer
 from .library import Library
+from .log_texts import changes_of, content_of, named
 from .model import TEXT, Type
 from .queries import parts
 from .source import Route
@@ -67,17 +67,32 @@ class Past:
 
     def load_causes(self, rows: Iterable[Row[Any]]) -> None:
         """Fetch what fired these events, and what fired that, all of one depth together."""
-        asked = {r.cause for r in rows if r.cause is not None}
-        while asked:
-            self.by_ids(asked)
-            asked = {cause for i in asked if (cause := self.rows[i].cause) is not None}
+        waiting = [r for r in rows if r.cause is not None]
+        while waiting:
+            self.by_ids({r.cause for r in waiting})
+            causes = {c.id: c for c in map(self.cause_of, waiting)}
+            waiting = [c for c in causes.values() if c.cause is not None]
+
+    def row(self, id_: int) -> Row[Any]:
+        """A log row that was fetched; raises IntegrityBroken where it was not there."""
+        found = self.rows.get(id_)
+        if found is None:
+            raise IntegrityBroken(f"The row {id_} is not in the log: run `charter verify`.")
+        return found
+
+    def cause_of(self, row: Row[Any]) -> Row[Any]:
+        """The event that fired this one; raises IntegrityBroken where it is gone, or comes later."""
+        cause = self.row(row.cause)
+        if cause.id >= row.id:
+            raise IntegrityBroken(f"{named(row)}: what caused it, log {cause.id}, comes later: run `charter verify`.")
+        return cause
 
     def causes(self, row: Row[Any]) -> list[Row[Any]]:
         """The events that fired this one, up to the one that a person fired."""
         self.load_causes([row])
         found = []
         while row.cause is not None:
-            row = self.rows[row.cause]
+            row = self.cause_of(row)
             found.append(row)
         return found
 
@@ -116,7 +131,7 @@ class Past:
                     self.numbers[log_id].append(number)
         if with_facts:
             self.load_facts({(r.stream, r.basis) for r in rows})
-            self.load_facts({(r.stream, h) for r in rows for h in self.fact(r.stream, r.basis)["facts"] if h})
+            self.load_facts({(r.stream, h) for r in rows for h in self.basis(r) if h})
             self.load_entered()
 
     def load_facts(self, wanted: set[tuple[str, str]]) -> None:
@@ -128,7 +143,7 @@ class Past:
             of_stream = select(table.c.hash, table.c.content).where(table.c.stream == stream)
             for part in parts(keys):
                 for key, content in self.session.rows(of_stream.where(table.c.hash.in_(part))):
-                    self._facts[(stream, key)] = json.loads(content)
+                    self._facts[(stream, key)] = content_of(stream, key, content)
 
     def load_entered(self) -> None:
         """How the records that decisions hit as rows came to be."""
@@ -149,9 +164,16 @@ class Past:
             raise IntegrityBroken(f"The fact {key} of the stream {stream} is missing: run `charter verify`.")
         return found
 
+    def basis(self, row: Row[Any]) -> list[str | None]:
+        """The hashes of the facts that a firing rests on, in order."""
+        found = self.fact(row.stream, row.basis).get("facts")
+        if not isinstance(found, list):
+            raise IntegrityBroken(f"{named(row)}: its basis is another fact: run `charter verify`.")
+        return found
+
     def facts_of(self, row: Row[Any], program: p.Program) -> list[tuple[p.Operation, Any]]:
         """Each reading of a firing with its fact; what was not needed then is left out."""
-        hashes = self.fact(row.stream, row.basis)["facts"]
+        hashes = self.basis(row)
         if len(hashes) != len(program.readings):
             raise CharterFault(f"What log row {row.id} read was kept by another version of Charter, in another order.")
         return [(op, self.fact(row.stream, h)) for op, h in zip(program.readings, hashes, strict=True) if h]
@@ -165,7 +187,7 @@ class Past:
             found = self.session.rows(select(table.c.compiled).where(table.c.hash == hash_))
             if not found:
                 raise IntegrityBroken(f"The store holds no pack {hash_}: run `charter verify`.")
-            pack = catalog.Pack.from_data(json.loads(found[0][0]))
+            pack = kept_pack(hash_, found[0][0])
             self._packs[hash_] = (pack, self.rules if hash_ == self.rules.hash else rules_of(pack))
         return self._packs[hash_]
 
@@ -192,7 +214,7 @@ class Past:
         gatherer = Gatherer(self.rules.library, self.rules.metadata, self.session, Facts(), {})
         keys = {}
         for row in self.session.rows(statement):
-            old = {n: v[0] for n, v in json.loads(row.changes).items() if isinstance(v, list)}
+            old = {n: v[0] for n, v in changes_of(row).items() if isinstance(v, list)}
             values = [row.record_id, *(old.get(n) for n, _ in columns_of(self.rules.library, found)[1:])]
             key = gatherer.row_values(record, values, self.rules.library.key_paths(found))
             keys[row.record_id] = "/".join(str(k) for k in key)

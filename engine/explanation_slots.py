@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Row
 
 from . import programs as p
 from .explanation_past import Then
+from .log_texts import reads_of
 
 SLOT = re.compile(r"\bv\[(\d+)\](?:\[(\d+)\])?")
 
@@ -21,7 +21,7 @@ class Slots:
     def __init__(self, then: Then, row: Row[Any], facts: Iterable[tuple[p.Operation, Any]]) -> None:
         self.then, self.program = then, then.program
         self.uses: dict[str, str] = {u.decision: u.name for u in reversed(then.uses)}
-        reads = json.loads(row.reads)
+        reads = reads_of(row)
         self.own: dict[str, Any] = reads["own"]
         self.given: dict[str, Any] = reads["given"]
         self.acknowledged: list[str] = reads.get("acknowledged", [])

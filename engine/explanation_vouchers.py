@@ -71,7 +71,7 @@ class Vouchers:
 
     def of_voucher(self, subject: str, head: Row[Any], entries: list[Row[Any]]) -> Explanation:
         self.past.by_ids([head.log])
-        row = self.past.rows[head.log]
+        row = self.past.row(head.log)
         causes, earlier = self.past.lineage(row)
         self.past.load([row, *causes, *earlier])
         reversed_by, original = self.mirrors(head)

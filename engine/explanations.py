@@ -6,12 +6,12 @@ whatever the files say today.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from . import definitions as d
 from .application import Charter
 from .batch import Rules
 from .errors import IntegrityBroken, UsageFault, place_in
@@ -22,6 +22,7 @@ from .explanation_lines import shown_value
 from .explanation_past import Past
 from .explanation_rules import at
 from .explanation_vouchers import Vouchers
+from .log_texts import changes_of, reasons_of
 from .model import TEXT, Type
 from .source import did_you_mean
 from .store import Session
@@ -56,7 +57,7 @@ def refusals_of(session: Session, rules: Rules, record: str, id_: int) -> list[R
     where = (table.c.record == record) & (table.c.record_id == id_)
     return [
         Refusal(r.at, r.actor, r.login, r.event, r.source,
-                tuple(Against(x["rule"], x["says"], at(place_in(x["place"]))) for x in json.loads(r.reasons)))
+                tuple(Against(rule, says, at(place_in(place))) for rule, says, place in reasons_of(r)))
         for r in session.rows(select(table).where(where).order_by(table.c.id.desc()))
     ]  # fmt: skip
 
@@ -129,8 +130,8 @@ class Explainer:
                 found |= {name: (row, TEXT, given[name]) for name in empty}
                 continue
             then = self.past.then(row)
-            for name, change in json.loads(row.changes).items():
-                found[name] = (row, then.type_of(name), change if then.transition.creates else change[1])
+            for name, change in changes_of(row).items():
+                found[name] = (row, then.type_of(name), change if row.from_state == d.NOTHING else change[1])
         return found
 
     def explain_field(self, subject: str, record: str, id_: int, field: str) -> Explanation:
@@ -138,7 +139,7 @@ class Explainer:
         if not rows:
             raise IntegrityBroken(f"No event of {record} {id_} is in the log: run `charter verify`.")
         row, type_, value = self.made(rows).get(field, (rows[0], TEXT, None))
-        is_set = value is not None or field in json.loads(row.changes)
+        is_set = value is not None or field in changes_of(row)
         how = "" if row in rows else ": the pack that then came into force completed it"
 
         def figure() -> tuple[str, tuple[Value, ...]]:

@@ -17,13 +17,13 @@ from . import definitions as d
 from . import programs as p
 from .answers import Answers
 from .cells import constant
-from .errors import NOWHERE, Place
+from .errors import NOWHERE, InvalidInput, Place
 from .expression_sql import sql_expression
 from .expressions import parse
 from .facts import Facts
 from .library import Library
 from .model import Parts, Type
-from .queries import Joined, among, measured, parts, types_of
+from .queries import Joined, among, measured, parts, too_large, types_of
 from .scopes import measure_type
 from .store import Session, decoder
 from .tables import ENTRY, LOG, VOUCHER, columns_of
@@ -245,7 +245,10 @@ class Gatherer:
             firing.v[operation.index] = answers[key]
 
     def totals(self, measure: d.Measure, keys: set[tuple[Any, ...]]) -> tuple[dict[tuple[Any, ...], Any], Any]:
-        """A measure by the first of its `by`, for these values; and what it is where there is nothing."""
+        """A measure by the first of its `by`, for these values; and what it is where there is nothing.
+
+        Raises InvalidInput where it is beyond what can be kept.
+        """
         joined = self.joined(measure.of)
         width = len(next(iter(keys)))
         by = [joined.column(path) for path in list(measure.by.values())[:width]]
@@ -258,7 +261,10 @@ class Gatherer:
         if condition is not None:
             statement = statement.where(condition)
         decode = decoder([*(t for _, t in by), type_])
-        rows = [decode([*row[:-1], int(row[-1] or 0)]) for row in self.session.rows(statement)]
+        try:
+            rows = [decode(row) for row in self.session.sums(statement)]
+        except OverflowError:
+            raise InvalidInput(too_large(measure, type_)) from None
         return {tuple(r[:-1]): r[-1] for r in rows}, decode([None] * len(by) + [0])[-1]
 
     # --- reversals ---

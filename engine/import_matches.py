@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from .facts import plain, written
 from .firings import Reason
 from .gathering import Gatherer
 from .import_shapes import Shape, Shapes, Wanted
+from .log_texts import changes_of, reads_of
 from .model import SCALES
 from .money import to_kept
 from .notation import as_text
@@ -101,14 +101,13 @@ class Matches:
     def created_with(self, shape: Shape, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
         """What records were created with, as the log holds it, by id."""
         log = self.metadata.tables[LOG]
-        creations = select(log.c.record_id, log.c.reads, log.c.changes).where(
-            log.c.record == shape.record.name, log.c.from_state == d.NOTHING
-        )
+        columns = (log.c.id, log.c.stream, log.c.number, log.c.record_id, log.c.from_state, log.c.reads, log.c.changes)
+        creations = select(*columns).where(log.c.record == shape.record.name, log.c.from_state == d.NOTHING)
         found = {}
         for part in parts(ids):
-            for id_, reads, changes in self.session.rows(creations.where(log.c.record_id.in_(part))):
+            for row in self.session.rows(creations.where(log.c.record_id.in_(part))):
                 # Another event may have created it: what that did not take, the rules have set.
-                found[id_] = {**json.loads(changes), **json.loads(reads)["given"]}
+                found[row.record_id] = {**changes_of(row), **reads_of(row)["given"]}
         return found
 
     def find_by_content(self, shape: Shape, group: list[Wanted]) -> None:

@@ -26,6 +26,10 @@ class Migration:
     def __bool__(self) -> bool:
         return bool(self.statements)
 
+    def makes_index(self, name: str) -> bool:
+        """Is an index of a table that is there made, or made anew?"""
+        return any(f"{how} index {name}" in self.words for how in ("new", "changed"))
+
     def apply(self, session: Session) -> None:
         for statement in self.statements:
             session.connection.exec_driver_sql(statement.replace("%", "%%") if not session.is_sqlite else statement)

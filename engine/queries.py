@@ -13,7 +13,7 @@ from .expression_sql import sql_number
 from .expressions import parse
 from .library import Library
 from .model import MONEY, Parts, Type
-from .money import kept_or_none
+from .money import LARGEST_KEPT, from_kept, kept_or_none, shown
 from .scopes import measure_type
 from .tables import ENTRY, column_type, table_name
 
@@ -90,6 +90,13 @@ def measured(joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
         return func.count()
     kind = measure_type(joined.library, measure, joined.record).kind
     return func.sum(sql_number(parse(measure.sum.text), joined, kind))
+
+
+def too_large(measure: d.Measure, type_: Type) -> str:
+    """What is said of a measure whose sum cannot be told."""
+    most = shown(from_kept(LARGEST_KEPT, type_.kind))
+    said = f"The sum of the measure `{measure.name}` is beyond what can be kept: between -{most} and {most}."
+    return f"{measure.place}: {said}"
 
 
 def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> ColumnElement[bool]:

@@ -67,6 +67,7 @@ class Record:
     fields: Mapping[str, Field]
     children: Mapping[str, Child]
     place: Place
+    key_place: Place = NOWHERE
 
 
 def build_record(source: Source) -> Record:
@@ -87,6 +88,7 @@ def build_record(source: Source) -> Record:
         {name: build_field(name, f) for name, f in e.pairs("fields")},
         {name: Child(name, c.word("of"), c.word("by"), c.place) for name, c in e.pairs("children")},
         e.place,
+        key.place,
     )
 
 

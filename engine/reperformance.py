@@ -5,7 +5,6 @@ Pure but for reading the log: nothing of the store as it is today goes into an a
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,11 @@ from sqlalchemy import Row, select
 from . import programs as p
 from .batch import Rules
 from .decisions import TableRow, decide
-from .errors import CharterFault
+from .errors import CharterFault, IntegrityBroken
 from .expression_python import ArithmeticProblem
 from .facts import ORDER, Facts, from_plain, plain, without_tail
 from .gathering import Gatherer
+from .log_texts import UNREADABLE, changes_of, content_of, reads_of
 from .model import Parts, Type
 from .money import EXACT, shown
 from .queries import parts, types_of
@@ -72,13 +72,27 @@ class Reperformance:
             for part in parts(keys):
                 where = (table.c.stream == stream) & table.c.hash.in_(part)
                 for key, content in self.session.rows(select(table.c.hash, table.c.content).where(where)):
-                    self._facts[(stream, key)] = json.loads(content)
+                    self._facts[(stream, key)] = self.content(stream, key, content)
+
+    def content(self, stream: str, key: str, text: Any) -> Any:
+        """What a fact says; one that was changed is kept as what is wrong with it, for all the rows that rest on it."""
+        try:
+            return content_of(stream, key, text)
+        except IntegrityBroken as broken:
+            return broken
 
     def fact(self, stream: str, key: str) -> Any:
         found = self._facts.get((stream, key))
         if found is None:
             raise Differs(f"the fact {key} that it rests on is missing")
+        if isinstance(found, IntegrityBroken):
+            raise Differs(f"{found}; it rests on it")
         return found
+
+    def rests_on(self, stream: str, basis: str) -> Sequence[str | None]:
+        """The facts that a basis names, none where it is not there or not as it was written."""
+        found = self._facts.get((stream, basis))
+        return found.get("facts", ()) if isinstance(found, dict) else ()
 
 
 class Page:
@@ -87,15 +101,16 @@ class Page:
     def __init__(self, whole: Reperformance, rows: Sequence[Row[Any]]) -> None:
         self.whole, self.session, self.metadata = whole, whole.session, whole.rules.metadata
         whole.facts({(r.stream, r.basis) for r in rows})
-        inner = {(r.stream, h) for r in rows for h in whole._facts.get((r.stream, r.basis), {}).get("facts", ()) if h}
-        whole.facts(inner)
+        whole.facts({(r.stream, h) for r in rows for h in whole.rests_on(r.stream, r.basis) if h})
         self.children = self.caused([r.id for r in rows])
         self.vouchers = self.written([r.id for r in rows if r.vouchers])
 
     def caused(self, ids: list[int]) -> dict[int, list[Row[Any]]]:
         log = self.metadata.tables[LOG]
         found: dict[int, list[Row[Any]]] = defaultdict(list)
-        columns = (log.c.id, log.c.cause, log.c.record, log.c.record_id, log.c.event, log.c.reads)
+        columns = (
+            log.c.id, log.c.stream, log.c.number, log.c.cause, log.c.record, log.c.record_id, log.c.event, log.c.reads
+        )  # fmt: skip
         for part in parts(ids):
             for row in self.session.rows(select(*columns).where(log.c.cause.in_(part)).order_by(log.c.id)):
                 found[row.cause].append(row)
@@ -132,6 +147,9 @@ class Page:
                 yield f"{said}: {difference} [{program.transition.place}]"
         except (Differs, ArithmeticProblem, DecimalException, CharterFault) as differs:
             yield f"{said}: {differs}"
+        except UNREADABLE as broken:
+            # A row that was tampered with may hold anything. It is told, and the others are gone through all the same.
+            yield f"{said}: it cannot be taken again: {type(broken).__name__} {broken}"
 
     def program(self, rules: Rules, row: Row[Any]) -> p.Program:
         workflow_name, _, transition_name = row.rule.partition("/")
@@ -148,15 +166,15 @@ class Again:
     def __init__(self, page: Page, rules: Rules, program: p.Program, row: Row[Any]) -> None:
         self.page, self.rules, self.program, self.row = page, rules, program, row
         self.library = rules.library
-        reads = json.loads(row.reads)
+        reads = reads_of(row)
         self.given = {n: from_plain(reads["given"].get(n), f.type) for n, f in program.taken.items()}
         self.v: list[Any] = [None] * program.width
         self.v[p.OWN] = self.own_row(reads["own"])
         self.v[p.GIVEN] = tuple(self.given.values())
         self.v[p.SETTING] = (date.fromisoformat(row.at[:10]), row.at, page.whole._actors.get(row.actor))
         basis = page.whole.fact(row.stream, row.basis)
-        if basis["order"] != ORDER:
-            raise Differs(f"its facts stand in an order that this version does not read: {basis['order']}")
+        if basis.get("order") != ORDER:
+            raise Differs(f"its facts stand in an order that this version does not read: {basis.get('order')}")
         self.hashes = dict(zip((op.index for op in program.readings), basis["facts"], strict=True))
 
     def own_row(self, own: Mapping[str, Any]) -> list[Any]:
@@ -319,7 +337,7 @@ class Again:
 
     def changed_fields(self) -> Iterator[str]:
         program = self.program
-        logged = json.loads(self.row.changes)
+        logged = changes_of(self.row)
         if program.transition.deletes:
             return
         after = program.new_row(self.v)
@@ -371,7 +389,7 @@ class Again:
 
     def changed_effects(self) -> Iterator[str]:
         """What was created and fired, against what would be now."""
-        then = [(c.record, c.event, json.loads(c.reads)["given"]) for c in self.page.children.get(self.row.id, ())]
+        then = [(c.record, c.event, reads_of(c)["given"]) for c in self.page.children.get(self.row.id, ())]
         now = list(self.effects())
         if [x[:2] for x in then] != [x[:2] for x in now]:
             yield f"it brought about {[x[:2] for x in then]}; now it would bring about {[x[:2] for x in now]}"

@@ -19,7 +19,7 @@ from .expression_python import month_end
 from .expressions import Path
 from .model import Parts, Type
 from .money import from_kept
-from .queries import Joined, among
+from .queries import Joined, among, too_large
 from .statement_definitions import Days, Figure, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
@@ -76,7 +76,10 @@ class Measures:
             conditions.append(in_sql(parsed(measure.where), joined, measure.where))
         statement = joined.selecting(*(c.label(n) for n, c in groups.items()), amount)
         # By label, since a database does not see that two expressions with the same values given are the same.
-        rows = self.given.session.rows(statement.where(*conditions).group_by(*groups))
+        try:
+            rows = self.given.session.sums(statement.where(*conditions).group_by(*groups))
+        except OverflowError:
+            raise InvalidInput(too_large(measure, type_)) from None
         cells = self.added([dict(zip((*groups, "amount_"), row, strict=True)) for row in rows], type_)
         return self.balances(cells, type_) if figure.days.kind == "at_column" else cells
 
@@ -86,7 +89,7 @@ class Measures:
         for row in rows:
             month = row.get("month_")
             block, line = row.get("block_"), row.get("line_") if month is None else int(month)
-            kept[(block, line)] += int(row["amount_"] or 0)
+            kept[(block, line)] += row["amount_"]
             if row.get("currency_") is not None:
                 self.currencies[block].add(str(row["currency_"]))
         return {key: from_kept(value, type_.kind) for key, value in kept.items()}

@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
 from .model import SCALES, Type
-from .money import from_kept, to_kept, whole_kept
+from .money import LARGEST_KEPT, from_kept, to_kept, whole_kept
 from .tables import COUNTER
 
 Result = TypeVar("Result")
@@ -129,6 +129,11 @@ def _lost_race(error: Exception) -> bool:
     return isinstance(error, OperationalError) and "database is locked" in str(original)
 
 
+def _beyond(error: DBAPIError) -> bool:
+    """Was a number too large? PostgreSQL has a code for it, SQLite only words."""
+    return getattr(error.orig, "sqlstate", None) == "22003" or "integer overflow" in str(error.orig)
+
+
 def _sqlite(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30})
 
@@ -166,6 +171,23 @@ class Session:
 
     def rows(self, statement: Any) -> list[Any]:
         return list(self.connection.execute(statement).all())
+
+    def sums(self, statement: Any) -> list[list[Any]]:
+        """The rows of an answer that ends with a sum of kept numbers, 0 where nothing was summed.
+
+        Raises OverflowError where a sum, or a term of one, is beyond what a column can keep.
+        """
+        try:
+            rows = self.rows(statement)
+        except DBAPIError as error:
+            if _beyond(error):
+                raise OverflowError from None
+            raise
+        found = [[*row[:-1], row[-1] or 0] for row in rows]
+        # PostgreSQL goes on with wider numbers; SQLite makes a fraction of a term that is too large.
+        if any(isinstance(row[-1], float) or abs(row[-1]) > LARGEST_KEPT for row in found):
+            raise OverflowError
+        return [[*row[:-1], int(row[-1])] for row in found]
 
     def stream(self, statement: Any, size: int = 2000) -> Iterator[Any]:
         """The rows of a large answer, a few at a time."""

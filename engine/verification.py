@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import Row, func, inspect, select
 
 from . import catalog
 from . import definitions as d
-from .application import Charter, rules_of
+from .application import Charter, kept_pack, rules_of
 from .batch import Rules, pieces
-from .completion import completed, completions
-from .errors import InvalidInput
+from .completion import Given, completed, completion_of, packs_put_in_force
+from .errors import IntegrityBroken, InvalidInput
 from .facts import digest, plain, without_tail, written
 from .heads import read_head, write_head
 from .journal import FIRST_HASH, chained
+from .log_texts import UNREADABLE, changes_of, content_of, is_of_hash, reasons_of
 from .money import from_kept
 from .queries import parts
 from .reperformance import Reperformance
@@ -32,6 +32,7 @@ from .tables import (
     HEAD,
     LOG,
     PACK,
+    REFUSAL,
     REFUSES,
     STORE,
     VOUCHER,
@@ -60,10 +61,14 @@ class Verification:
     def add(self, problems: Iterable[str], what: str) -> None:
         """Take problems over, so many at most of one kind that a broken store does not fill the memory."""
         count = 0
-        for problem in problems:
-            count += 1
-            if count <= MOST_SHOWN:
-                self.problems.append(problem)
+        try:
+            for problem in problems:
+                count += 1
+                if count <= MOST_SHOWN:
+                    self.problems.append(problem)
+        except UNREADABLE as broken:
+            # What was changed behind the store's back may be of any type and shape; the rest is still looked at.
+            self.problems.append(f"{what} cannot be gone through any further: {type(broken).__name__} {broken}")
         if count > MOST_SHOWN:
             self.problems.append(f"… and {count - MOST_SHOWN} more about {what}")
 
@@ -79,11 +84,13 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
     with charter.store.reading() as session:
         check = _Check(session, rules, found)
         found.add(check.chains(head), "the chains")
+        found.add(check.unread, "packs that came into force")
         found.add(check.facts(), "facts")
         found.add(check.bases(), "facts that are missing")
         found.add(check.vouchers(), "vouchers")
         for record in rules.library.records():
             found.add(check.records(record), record.name)
+        found.add(check.refusals(), "refusals")
         found.add(check.packs(), "packs")
         found.add(check.protections(), "protections")
         if reperform:
@@ -102,7 +109,7 @@ def _from_session(session: Session, by_hash: dict[str, Rules]) -> Callable[[str]
             found = session.connection.exec_driver_sql(sql, (pack,)).first()
             if found is None:
                 raise InvalidInput(f"The store holds no pack {pack}.")
-            by_hash[pack] = rules_of(catalog.Pack.from_data(json.loads(found[0])))
+            by_hash[pack] = rules_of(kept_pack(pack, found[0]))
         return by_hash[pack]
 
     return get
@@ -112,7 +119,13 @@ class _Check:
     def __init__(self, session: Session, rules: Rules, found: Verification) -> None:
         self.session, self.rules, self.found = session, rules, found
         self.tables = rules.metadata.tables
-        self.completions = completions(session, rules.metadata)
+        self.completions: list[tuple[int, Given]] = []
+        self.unread: list[str] = []
+        for row in packs_put_in_force(session, rules.metadata):
+            try:
+                self.completions.append((row.id, completion_of(row)))
+            except IntegrityBroken as broken:
+                self.unread.append(str(broken))
 
     # --- the chains ---
 
@@ -129,7 +142,7 @@ class _Check:
             before = last.get(stream, (0, FIRST_HASH))
             if number != before[0] + 1:
                 yield f"stream {stream}: row {before[0] + 1} is missing before row {number}"
-            if row.hash != chained(before[1], row[:-1]):
+            if row.hash != self.hash_of(before[1], row):
                 yield f"stream {stream}: row {number} (log {row.id}) was changed, or a row before it"
             last[stream] = (number, row.hash)
             if wanted.get(stream) == number:
@@ -145,6 +158,13 @@ class _Check:
         if saved and write_head(wanted, at_saved) != saved:
             yield f"the log does not contain what the saved head stood for: {saved}"
 
+    def hash_of(self, before: str, row: Row[Any]) -> str | None:
+        """The hash that a row should have; None for one that cannot have been written."""
+        try:
+            return chained(before, row[:-1])
+        except UNREADABLE:
+            return None
+
     # --- facts, vouchers, records ---
 
     def facts(self) -> Iterator[str]:
@@ -152,7 +172,7 @@ class _Check:
         count = 0
         for row in self.session.stream(select(table.c.stream, table.c.hash, table.c.content)):
             count += 1
-            if digest(row.content) != row.hash:
+            if not is_of_hash(row.content, row.hash):
                 yield f"the fact {row.hash} of stream {row.stream} was changed"
         self.found.counts["facts"] = count
 
@@ -168,7 +188,7 @@ class _Check:
             for row in page:
                 if row.content is None:
                     yield missing(row.basis, row.stream, row.log)
-                for named in facts_named(row.content or ""):
+                for named in facts_named(row):
                     wanted[row.stream].setdefault(named, row.log)
             for stream, logs in wanted.items():
                 yield from (
@@ -223,41 +243,50 @@ class _Check:
         """Every record is what the log last made it, and no other record is there."""
         columns = columns_of(self.rules.library, record)
         names = [n for n, _ in columns][1:]
-        decode = decoder([t for _, t in columns])
+        decode = decoder([t for _, t in columns[1:]])
         table = self.tables[record.name]
         stored = self.session.stream(select(*(table.c[n] for n, _ in columns)).order_by(table.c.id))
-        logged = self.last_values(record, names)
+        logged = self.last_values(record)
         count = 0
         for id_, row, values in side_by_side(stored, logged):
             count += row is not None
-            if row is None and values is not None:
+            if isinstance(values, IntegrityBroken):
+                yield str(values)
+            elif row is None and values is not None:
                 yield f"{record.name} {id_} is in the log and not in its table"
             elif values is None:
                 yield f"{record.name} {id_} is in its table and not in the log"
             elif row is not None:
-                now = dict(zip(names, map(plain, decode(row)[1:]), strict=True))
-                for name in names:
-                    if now[name] != values.get(name):
-                        yield f"{record.name} {id_}: {name} is {now[name]}, the log made it {values.get(name)}"
+                yield from (f"{record.name} {id_}: {each}" for each in differences(names, decode, row[1:], values))
         self.found.counts["records"] = self.found.counts.get("records", 0) + count
 
-    def last_values(self, record: d.Record, names: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
-        """By id in order: the fields as the log left them; deleted records are left out."""
+    def last_values(self, record: d.Record) -> Iterator[tuple[int, dict[str, Any] | IntegrityBroken]]:
+        """By id in order: the fields as the log left them, or what is wrong with it; deleted records are left out."""
         log = self.tables[LOG]
         statement = (
-            select(log.c.record_id, log.c.id, log.c.from_state, log.c.to_state, log.c.changes)
+            select(
+                log.c.record_id, log.c.id, log.c.stream, log.c.number, log.c.from_state, log.c.to_state, log.c.changes
+            )
             .where(log.c.record == record.name)
             .order_by(log.c.record_id, log.c.id)
         )
-        completions = [(row.id, given[record.name]) for row, given in self.completions if record.name in given]
+        completions = [(id_, given[record.name]) for id_, given in self.completions if record.name in given]
         for id_, rows in groupby(self.session.stream(statement), key=lambda row: row.record_id):
-            values: dict[str, Any] | None = {}
-            waiting = deque(completions)
-            for row in rows:
-                values = after(completed_before(values, waiting, row.id), row)
-            values = completed_before(values, waiting)
+            try:
+                values = lived(rows, deque(completions))
+            except IntegrityBroken as broken:
+                yield id_, broken
+                continue
             if values is not None:
                 yield id_, values
+
+    def refusals(self) -> Iterator[str]:
+        """The reasons of every refusal can be read; no chain says what they were."""
+        for row in self.session.stream(select(self.tables[REFUSAL]).order_by(self.tables[REFUSAL].c.id)):
+            try:
+                reasons_of(row)
+            except IntegrityBroken as broken:
+                yield str(broken)
 
     # --- packs and protections ---
 
@@ -266,7 +295,11 @@ class _Check:
         table, versions, settings = self.tables[PACK], self.tables["pack_version"], self.tables[STORE]
         made = dict(self.session.rows(select(versions.c.hash, versions.c.compiled)))
         for row in self.session.rows(select(table.c.hash, table.c.compiled)):
-            pack = catalog.Pack.from_data(json.loads(row.compiled))
+            try:
+                pack = kept_pack(row.hash, row.compiled)
+            except IntegrityBroken as broken:
+                yield str(broken)
+                continue
             if catalog.text_hash(pack.files) != row.hash:
                 yield f"the text of the pack {pack.name} {row.hash[:12]} was changed"
             if (made.get(row.hash) or digest(row.compiled)) != digest(row.compiled):
@@ -309,11 +342,11 @@ def missing(fact: str, stream: str, log: int) -> str:
     return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
 
 
-def facts_named(content: str) -> Sequence[str]:
+def facts_named(row: Any) -> Sequence[str]:
     """The facts that a basis names; none where it is not what was written, which is told with its hash."""
     try:
-        return [h for h in json.loads(content)["facts"] if h]
-    except (ValueError, TypeError, KeyError):
+        return [h for h in content_of(row.stream, row.basis, row.content).get("facts", ()) if h]
+    except IntegrityBroken:
         return []
 
 
@@ -321,11 +354,33 @@ def short(hashes: Sequence[str]) -> str:
     return ", ".join(h[:12] for h in hashes) or "none"
 
 
+def differences(
+    names: Sequence[str], decode: Callable[[Sequence[Any]], list[Any]], row: Sequence[Any], values: Mapping[str, Any]
+) -> Iterator[str]:
+    """What stands otherwise in a row of a table than the log made it."""
+    try:
+        now = decode(row)
+    except UNREADABLE:
+        yield f"what its table holds cannot be read: {', '.join(map(str, row))}"
+        return
+    for name, value in zip(names, map(plain, now), strict=True):
+        if value != values.get(name):
+            yield f"{name} is {value}, the log made it {values.get(name)}"
+
+
+def lived(rows: Iterable[Any], waiting: deque[tuple[int, Mapping[str, Any]]]) -> dict[str, Any] | None:
+    """The fields after all rows of a record's log and all completions; raises IntegrityBroken as `changes_of`."""
+    values: dict[str, Any] | None = {}
+    for row in rows:
+        values = after(completed_before(values, waiting, row.id), row)
+    return completed_before(values, waiting)
+
+
 def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
     """The fields after one more row of the log; None when the record is deleted."""
     if row.to_state is None:
         return None
-    changes = json.loads(row.changes)
+    changes = changes_of(row)
     if row.from_state == d.NOTHING:
         return dict(changes)
     return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
@@ -342,7 +397,7 @@ def completed_before(
 
 
 def side_by_side(
-    stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | None]]
+    stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | IntegrityBroken]]
 ) -> Iterator[tuple[int, Any, Any]]:
     """Two streams by ascending id as one: (id, the stored row or None, the logged values or None)."""
     row, entry = next(stored, None), next(logged, None)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from charter.engine import catalog
+from charter.engine.application import Charter
+from charter.engine.errors import CONFLICT, Conflict, InvalidInput
 from charter.engine.firings import Request
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.tables import COUNTER, FACT, HEAD, LOG, PACK
-from support import DEPOT, Stores, World, approved, ordered, said
+from support import DEPOT, Stores, World, approved, clock, ordered, said
 
 ARTICLES = ("A", "B", "C")
 BOOKKEEPING = (COUNTER, FACT, HEAD, PACK)
@@ -153,6 +157,45 @@ def test_killed_between_chunks_and_run_again_nothing_is_done_twice(everywhere: W
     found = outcome(everywhere)
     for name in ("order", "line", "charter_voucher", "charter_entry", LOG):
         assert found[name] == wanted[name], name
+
+
+def test_work_under_a_pack_that_is_no_longer_in_force_stops(everywhere: World, tmp_path: Path) -> None:
+    """Another process puts a pack in force between two chunks: nothing more is decided by the old rules."""
+    entered(everywhere, 35)
+    process = everywhere.rules.library.process("send_all")
+    assert process is not None
+    begun = run(everywhere.batch(), process, takes_of(process.takes, {"until": "2026-03-31"}, "send_all"))
+    roots, _ = next(begun)
+    shutil.copytree(DEPOT, tmp_path / "depot")
+    (tmp_path / "depot" / "more.yaml").write_text("parameters: more\ndoc: More.\nvalues: {}\n")
+    pack = catalog.load(tmp_path / "depot")
+    Charter(everywhere.store, "test", clock()).init(pack, "administrator")
+    before = everywhere.tables()
+    words = f"Another pack was put in force meanwhile: {pack.hash[:12]} in place of {everywhere.pack.hash[:12]}.*again"
+    with pytest.raises(Conflict, match=words) as stale:
+        next(begun)
+    assert stale.value.exit_code == CONFLICT
+    with pytest.raises(Conflict, match=words):
+        everywhere.batch().all_in_one([everywhere.creation("article", number="Z", kind="plain")])
+    assert everywhere.tables() == before
+    after = World(everywhere.store, pack)
+    assert len(after.run("send_all", until="2026-03-31")) == 35 - sum(not r.reasons for r in roots)
+
+
+def test_a_measure_that_cannot_be_kept_ends_the_chunk_with_words(everywhere: World) -> None:
+    for number in ("1", "2", "3"):
+        ordered(everywhere, number)
+    for number in ("1", "2"):
+        everywhere.must("order", "pack", number, extra="5")
+    everywhere.change("UPDATE movement SET amount = 5000000000000000000")
+    before = everywhere.tables()
+    words = "depot/measures.yaml:2:1: The sum of the measure `moved` is beyond what can be kept: between -922337203685477.5807 and"
+    with pytest.raises(InvalidInput, match=words):
+        everywhere.fire("order", "pack", "3", extra="5")
+    assert everywhere.tables() == before
+    everywhere.change("UPDATE movement SET amount = 4000000000000000000")
+    everywhere.must("order", "pack", "3", extra="5")
+    assert everywhere.field("order", "3", "moved") == 800000000000000
 
 
 def test_a_process_that_stops_goes_no_further(depot: World) -> None:

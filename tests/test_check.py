@@ -55,6 +55,18 @@ def test_a_mistake_is_told_with_its_place(path: Path, tmp_path: Path) -> None:
     assert said_of(mistaken(tmp_path, (path.name, text)))[1] == expected
 
 
+def test_what_a_process_takes_may_refer_to_a_record_by_itself(tmp_path: Path) -> None:
+    """It is looked up when the process runs, as what people give is."""
+    text = """process: reopen_all
+doc: Opens again what a branch has checked.
+takes: {branch: {ref: branch, default: "1", doc: The branch.}}
+select: {of: order, where: "state == 'checked' and branch == this.branch", order: [id]}
+fire: reopen
+"""
+    folder = mistaken(tmp_path, ("process.yaml", text))
+    assert said_of(folder)[1] == ""
+
+
 def test_all_mistakes_are_told_at_once_by_place(tmp_path: Path) -> None:
     names = ["unknown_reference.yaml", "does_not_balance.yaml", "dead_end.yaml", "rows_at_once.yaml"]
     texts = [(name, (MISTAKES / name).read_text(encoding="utf-8")) for name in names]

@@ -16,7 +16,7 @@ from charter.engine.explanations import why
 from charter.engine.store import Store
 from charter.engine.verification import verify
 from sqlalchemy import inspect
-from support import DEPOT, World, clock, ordered, said, sent
+from support import DEPOT, World, clock, grant, ordered, said, sent
 
 Extended = Callable[..., catalog.Pack]
 COLOUR = "record: order\nchanges: depot\nfields:\n  colour: {type: text, optional: true, doc: The colour.}\n"
@@ -226,22 +226,188 @@ def test_a_pack_that_comes_again_completes_what_came_meanwhile(everywhere: World
     assert verify(after.charter, reperform=True).problems == []
 
 
+# --- what stands against a pack ---------------------------------------------------------------------------------------
+
+Rewritten = Callable[..., catalog.Pack]
+TOLD_APART = "Add a field that tells them apart, or change the records by an event first."
+
+
+@pytest.fixture
+def rewritten(tmp_path: Path) -> Rewritten:
+    """The pack of the depots with other texts, given as (file, was, becomes)."""
+
+    def make(*changes: tuple[str, str, str]) -> catalog.Pack:
+        shutil.rmtree(tmp_path / "depot", ignore_errors=True)
+        shutil.copytree(DEPOT, tmp_path / "depot")
+        for file, was, becomes in changes:
+            path = tmp_path / "depot" / file
+            text = path.read_text()
+            assert was in text
+            path.write_text(text.replace(was, becomes))
+        return catalog.load(tmp_path / "depot")
+
+    return make
+
+
+def refused(world: World, pack: catalog.Pack) -> list[str]:
+    """What is said against a pack, of which a plan says the same; nothing is changed."""
+    before = world.tables()
+    told = []
+    for planned in (True, False):
+        with pytest.raises(InvalidInput) as stopped:
+            brought_up(world, pack, planned)
+        told.append(str(stopped.value))
+    assert told[0] == told[1]
+    assert world.tables() == before
+    return told[0].splitlines()
+
+
+def test_a_key_that_records_would_share_is_refused(everywhere: World, rewritten: Rewritten) -> None:
+    """It is shown as people write it, references by their own keys; what has no such key stands against nothing."""
+    for number in ("1", "2", "3", "4"):
+        ordered(everywhere, number, lines=[("A", number), ("B", "2"), ("C", "0.5")])
+    keys = {
+        "[article, quantity]": "key article, quantity, and several records would share one: `B/2` (4 records), "
+        "`C/0.5` (4 records)",
+        "[quantity]": "key quantity, and several records would share one: `0.5` (4 records), `2` (5 records)",
+        "[order]": "key order, and several records would share one: `1` (3 records), `2` (3 records), `3` (3 records) "
+        "and 1 more",
+    }
+    for key, words in keys.items():
+        pack = rewritten(("records.yaml", "key: [order, number]", f"key: {key}"))
+        assert refused(everywhere, pack) == [f"depot/records.yaml:62:6: line would have the {words}. {TOLD_APART}"]
+    by_day = rewritten(("records.yaml", "key: [order, number]", "key: [day]"))
+    assert "changed index key_of_line" in brought_up(everywhere, by_day).migration.words
+
+
+def test_a_key_that_is_shared_but_for_some_states_counts_only_the_others(
+    everywhere: World, rewritten: Rewritten
+) -> None:
+    for note in ("first", "second"):
+        ordered(everywhere, "1", note=note)
+        if note == "first":
+            everywhere.must("line", "delete", "1/1")
+            everywhere.must("order", "cancel", "1")
+    assert refused(everywhere, rewritten(("records.yaml", "key: {fields: [number], except: [cancelled]}", "key: [number]"))) == [
+        f"depot/records.yaml:37:6: order would have the key number, and several records would share one: `1` (2 records). {TOLD_APART}"
+    ]  # fmt: skip
+    other = rewritten(("records.yaml", "fields: [number], except: [cancelled]", "fields: [depot], except: [cancelled]"))
+    assert brought_up(everywhere, other).migration.words == ("changed index key_of_order",)
+
+
+def test_a_key_that_old_rows_are_only_given_is_refused(everywhere: World, extended: Extended) -> None:
+    """Its column is not there yet: all of them would have the default."""
+    ranked = "record: notice\nchanges: depot\nkey: [rank]\nfields: {rank: {type: money, default: 7.5, doc: Rank.}}\n"
+    for number in ("1", "2"):
+        ordered(everywhere, number)
+        everywhere.must("order", "pack", number, extra="5")
+    assert refused(everywhere, extended(ranked)) == [
+        f"top/0.yaml:3:6: notice would have the key rank, and several records would share one: `7.5` (2 records). {TOLD_APART}"
+    ]  # fmt: skip
+
+
+def test_a_state_in_which_records_stand_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+    pack = rewritten(("order.yaml", "checked", "looked_at"), ("order.yaml", "returned", "back"))
+    for number in ("1", "2"):
+        ordered(everywhere, number)
+        everywhere.must("order", "check", number)
+    assert refused(everywhere, pack) == [
+        "depot/order.yaml:2:1: the workflow order has no state `checked` any more, with 2 records of order in it: "
+        "keep the state, or move the records on by an event first."
+    ]
+    for number in ("1", "2"):
+        everywhere.must("order", "approve", number)
+    brought_up(everywhere, pack)
+    after = World(everywhere.store, pack)
+    after.must("order", "send", "1")
+    assert verify(after.charter, reperform=True).problems == []
+
+
+def test_a_workflow_by_which_records_stand_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+    """Nor one without records whose state the table insists on."""
+    ordered(everywhere, "1")
+    pack = rewritten(("records.yaml", "workflows: [order, packing]", "workflows: [order]"))
+    assert refused(everywhere, pack) == [
+        "depot/records.yaml:35:1: order is without its workflow packing, with 1 record of order in the state "
+        "`waiting`: keep the workflow."
+    ]
+    everywhere.must("line", "delete", "1/1")
+    everywhere.must("order", "delete", "1")
+    assert refused(everywhere, pack) == [
+        "depot/records.yaml:35:1: order.packed is no field any more, and its table takes no record without it: keep "
+        "the field, and let it be needed."
+    ]
+
+
+def test_a_workflow_that_came_later_goes_where_no_record_stands_by_it(everywhere: World, extended: Extended) -> None:
+    ordered(everywhere, "1")
+    pack = extended(*LABELS)
+    brought_up(everywhere, pack)
+    (told,) = refused(everywhere, everywhere.pack)
+    assert "order is without its workflow labels, with 1 record of order in the state `missing`" in told
+    World(everywhere.store, pack).must("line", "delete", "1/1")
+    World(everywhere.store, pack).must("order", "delete", "1")
+    assert brought_up(everywhere, everywhere.pack).roots
+    ordered(everywhere, "2")
+
+
+def test_a_choice_that_records_have_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+    pack = rewritten(
+        ("records.yaml", "one_of: [low, high], default: low", "one_of: [low], default: low"),
+        ("records.yaml", "one_of: [plain, odd, book]", "one_of: [plain, book]"),
+    )
+    ordered(everywhere, "1", lines=[])
+    assert refused(everywhere, pack) == [
+        "depot/records.yaml:23:11: article.kind has no choice `odd` any more, and it stands in 1 record of article: keep the "
+        "choice, or change the records by an event first."
+    ]
+    everywhere.must("article", "delete", "X")
+    everywhere.must("order", "change", "1", note="x", urgency="high")
+    assert refused(everywhere, pack)[0].startswith("depot/records.yaml:48:15: order.urgency has no choice `high` any")
+    everywhere.must("order", "change", "1", note="x", urgency="low")
+    assert brought_up(everywhere, pack).roots
+    assert everywhere.rows('SELECT urgency FROM "order"') == [("low",)]
+
+
+def test_a_text_that_becomes_a_choice_must_be_one(everywhere: World, rewritten: Rewritten) -> None:
+    ordered(everywhere, "1")
+    was = "note:       {type: text, optional: true"
+    pack = rewritten(("records.yaml", was, "note: {one_of: [asked, thanked], optional: true"))
+    assert (
+        "order.note has no choice `please` any more, and it stands in 1 record of order" in refused(everywhere, pack)[0]
+    )
+    brought_up(everywhere, rewritten(("records.yaml", was, "note: {one_of: [asked, please], optional: true")))
+
+
+def test_a_role_that_is_held_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+    """What has ended or was revoked is no longer held."""
+    grant(everywhere, "ann", "auditor", until="2026-03-30")
+    pack = rewritten(("pack.yaml", "  auditor: {doc: Looks at large orders.}\n", ""))
+    assert refused(everywhere, pack) == [
+        "The pack depot has no role `auditor`, which is held by 1 grant: keep the role, or revoke the grants first."
+    ]
+    ((held,),) = everywhere.rows("SELECT id FROM role_grant WHERE role = 'auditor' AND until IS NULL")
+    everywhere.must("role_grant", "revoke", held)
+    assert brought_up(everywhere, pack).roots
+
+
 # --- columns and indexes ----------------------------------------------------------------------------------------------
 
 
 def test_a_new_reference_is_a_column_that_refers(everywhere: World, extended: Extended) -> None:
     other = "record: order\nchanges: depot\nfields: {other: {ref: depot, optional: true, doc: Another.}}\n"
-    brought_up(everywhere, extended(other))
-    ordered(everywhere, "1")
+    pack = extended(other)
+    brought_up(everywhere, pack)
+    ordered(World(everywhere.store, pack), "1")
     with pytest.raises(Exception, match="(?i)foreign key|violates"):
         everywhere.change('UPDATE "order" SET other = 999')
 
 
 def test_nothing_is_dropped(everywhere: World, extended: Extended) -> None:
     """A field that the pack no longer has keeps its column and its values."""
-    brought_up(everywhere, extended(COLOUR))
-    World(everywhere.store, extended(COLOUR))
-    everywhere.create("order", number="1", depot="N", ordered_on="2026-03-02")
+    pack = extended(COLOUR)
+    brought_up(everywhere, pack)
+    World(everywhere.store, pack).create("order", number="1", depot="N", ordered_on="2026-03-02")
     everywhere.change("UPDATE \"order\" SET colour = 'red'")
     done = brought_up(everywhere, everywhere.pack)
     assert done.migration.words == ()

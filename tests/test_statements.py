@@ -298,6 +298,18 @@ def table(drawn: Report) -> list[tuple[str, ...]]:
     return list(as_table(drawn)[1])
 
 
+@pytest.mark.parametrize("measure", ["sales", "double"])
+def test_a_sum_that_cannot_be_kept_is_told_with_its_measure(shops: Shops, url: str, measure: str) -> None:
+    """In the same words on every database, whatever that does with too large a number."""
+    world = shops(of_shops(figures=figures(f"name: sold, measure: {measure}")), url)
+    assert world.report("of_shops").blocks
+    for number in (1001, 1002):
+        sell(world, number, "B", "2026-03-01", "tea", "800000000000000")
+    words = rf"records\.yaml:\d+:1: The sum of the measure `{measure}` is beyond what can be kept: between -922337203685477\.58"
+    with pytest.raises(InvalidInput, match=words), world.session.connection.begin_nested():
+        world.report("of_shops")
+
+
 # --- the base pack ---------------------------------------------------------------------------------------------------
 
 

@@ -6,14 +6,21 @@ The one who changes it here removes the protections first and puts them back aft
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from charter.engine.errors import InvalidInput
+from charter.engine import catalog
+from charter.engine.application import Charter
+from charter.engine.errors import BROKEN, IntegrityBroken, InvalidInput
+from charter.engine.explanations import history, why
 from charter.engine.facts import digest
 from charter.engine.tables import APPEND_ONLY, protections
 from charter.engine.verification import Verification, verify
-from support import DEPOT, Stores, World, approved, ordered, sent
+from charter.engine.why_not import why_not
+from support import ANYONE, DEPOT, Stores, World, approved, clock, ordered, sent
 
 
 def about_everything(world: World) -> None:
@@ -254,6 +261,156 @@ def test_a_fact_that_was_exchanged_for_another_is_found(busy: World) -> None:
         f"UPDATE charter_fact SET content = '{other}', hash = '{digest(other)}' WHERE hash = '{fact}'",
     )
     assert any(f"the fact {fact} that it rests on is missing" in p for p in problems(busy, reperform=True))
+
+
+# --- what cannot be read any more -------------------------------------------------------------------------------------
+
+GARBAGE = ["x", "", "[]", "7", "null", '{"own":5}', '{"note":5}']
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+@pytest.mark.parametrize("column", ["changes", "reads"])
+def test_a_text_of_the_log_that_cannot_be_read_is_told_of_its_row(busy: World, column: str, garbage: str) -> None:
+    """And the rest is looked at all the same, other decisions taken again; who asks why is told as well."""
+    ((log, number, order),) = busy.rows(
+        "SELECT id, number, record_id FROM charter_log WHERE event = 'send' AND stream = 'N'"
+    )
+    key = busy.field("order", order, "number")
+    tamper(busy, "charter_log", f"UPDATE charter_log SET {column} = '{garbage}' WHERE id = {log}")
+    busy.change("UPDATE article SET kind = 'odd' WHERE number = 'A'")
+    what = "its changes are" if column == "changes" else "what it read is"
+    told = f"log {log} (stream N, row {number}): {what} not what was written"
+    found = verified(busy, reperform=True)
+    article = f"article {busy.id('article', 'A')}: kind is odd, the log made it plain"
+    again = f"log {log} (send of order {order}): {told}"
+    of_records = [told] if column == "changes" else []
+    assert found.problems == [
+        f"stream N: row {number} (log {log}) was changed, or a row before it", article, *of_records, again,
+    ]  # fmt: skip
+    assert found.counts["taken again"] == found.counts["log rows"]
+    for ask in (lambda: why(busy.charter, f"order {key}"), lambda: history(busy.charter, "order", key)):
+        with pytest.raises(IntegrityBroken, match=re.escape(told)):
+            ask()
+
+
+def test_a_log_of_nothing_but_garbage_is_gone_through(busy: World) -> None:
+    rows = len(busy.rows("SELECT id FROM charter_log"))
+    tamper(
+        busy, "charter_log", "UPDATE charter_log SET changes = 'x', reads = 'x', \"at\" = 'x', cause = id, rule = 'x'"
+    )
+    found = problems(busy, reperform=True)
+    assert len([p for p in found if p.endswith("was changed, or a row before it")]) == rows
+    assert len([p for p in found if p.endswith("the rule x is not in the pack that it names")]) == rows
+    with pytest.raises(IntegrityBroken, match=r"what caused it, log \d+, comes later: run `charter verify`"):
+        why(busy.charter, "order 1")
+
+
+@pytest.mark.parametrize("garbage", ["x", "[]", "5", '{"facts":[{}],"order":1}', '{"facts":5}'])
+def test_a_fact_that_cannot_be_read_is_told_of_what_rests_on_it(busy: World, garbage: str) -> None:
+    ((log, fact, number),) = busy.rows(
+        'SELECT l.id, l.basis, o.number FROM charter_log l JOIN "order" o ON o.id = l.record_id '
+        "WHERE l.record = 'order' AND event = 'send' AND stream = 'N'"
+    )
+    tamper(busy, "charter_fact", f"UPDATE charter_fact SET content = '{garbage}' WHERE hash = '{fact}'")
+    changed = f"the fact {fact} of stream N was changed"
+    assert problems(busy) == [changed]
+    found = problems(busy, reperform=True)
+    assert (found[0], len(found)) == (changed, 2)
+    assert re.fullmatch(rf"log {log} \(send of order \d+\): {changed}; it rests on it", found[1])
+    with pytest.raises(IntegrityBroken, match=changed):
+        why(busy.charter, f"order {number}")
+    assert history(busy.charter, "order", number)[-1].event == "send"
+
+
+def test_a_row_that_was_made_to_rest_on_other_facts_is_told(busy: World) -> None:
+    """They are as they were written, and fit nothing that the rule reads."""
+    ((log,),) = busy.rows("SELECT id FROM charter_log WHERE event = 'send' AND stream = 'N'")
+    for statement in (
+        "SELECT hash FROM charter_fact WHERE stream = 'N' AND content LIKE '%\"decision\":\"terms\"%0.035%'",
+        "SELECT basis FROM charter_log WHERE event = 'check' AND stream = 'N' LIMIT 1",
+    ):
+        ((other,),) = busy.rows(statement)
+        tamper(busy, "charter_log", f"UPDATE charter_log SET basis = '{other}' WHERE id = {log}")
+        found = problems(busy, reperform=True)
+        assert len([p for p in found if p.startswith(f"log {log} (send of order")]) == 1, found
+
+
+@pytest.mark.parametrize("garbage", ["x", "", "5", "[5]", '[{"rule":"a"}]'])
+def test_a_refusal_that_cannot_be_read_is_found(busy: World, garbage: str) -> None:
+    ((refusal, at, key),) = busy.rows(
+        'SELECT r.id, r.at, o.number FROM charter_refusal r JOIN "order" o ON o.id = r.record_id'
+    )
+    tamper(busy, "charter_refusal", f"UPDATE charter_refusal SET reasons = '{garbage}'")
+    told = f"the refusal {refusal} of {at}: its reasons are not what was written"
+    assert problems(busy) == [told]
+    with pytest.raises(IntegrityBroken, match=told):
+        why_not(busy.charter, "order", key, "approve", ANYONE)
+
+
+def test_a_cause_that_is_gone_is_told_to_who_asks_why(busy: World) -> None:
+    ((cause,),) = busy.rows("SELECT id FROM charter_log WHERE event = 'pack'")
+    tamper(busy, "charter_log", f"DELETE FROM charter_log WHERE id = {cause}")
+    for ask in (lambda: why(busy.charter, "order 1"), lambda: history(busy.charter, "order", "1")):
+        with pytest.raises(IntegrityBroken, match=f"The row {cause} is not in the log: run `charter verify`"):
+            ask()
+
+
+@pytest.mark.parametrize("garbage", ["x", "[]", '{"files":{}}'])
+def test_a_pack_that_cannot_be_read_is_told(busy: World, tmp_path: Path, garbage: str) -> None:
+    """One that was in force once, of all that it decided; the one in force ends the verification, with words."""
+    old = busy.pack.hash
+    shutil.copytree(DEPOT, tmp_path / "depot")
+    (tmp_path / "depot" / "more.yaml").write_text("parameters: more\ndoc: More.\nvalues: {}\n")
+    Charter(busy.store, "test", clock()).init(catalog.load(tmp_path / "depot"), "administrator")
+    tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{garbage}' WHERE hash = '{old}'")
+    told = f"the rules made of the pack {old[:12]} are not what was written"
+    assert problems(busy) == [told]
+    decided = len(busy.rows(f"SELECT id FROM charter_log WHERE pack = '{old}'"))
+    found = problems(busy, reperform=True)
+    assert len([p for p in found if p.startswith("log ") and p.endswith(told)]) == decided > 40
+    with pytest.raises(IntegrityBroken, match=told):
+        why(busy.charter, "order 1")
+    tamper(busy, "charter_pack", f"UPDATE charter_pack SET compiled = '{garbage}'")
+    with pytest.raises(IntegrityBroken, match="are not what was written") as broken:
+        verify(Charter(busy.store, "test", clock()))
+    assert broken.value.exit_code == BROKEN
+
+
+def test_what_a_pack_completed_and_cannot_be_read_is_told(busy: World) -> None:
+    ((log, number),) = busy.rows("SELECT id, number FROM charter_log WHERE event = 'put_in_force'")
+    for given in ('{"completed":"x"}', '{"completed":7}', '{"completed":"[1]"}'):
+        tamper(
+            busy, "charter_log", f'UPDATE charter_log SET reads = \'{{"own":{{}},"given":{given}}}\' WHERE id = {log}'
+        )
+        assert f"log {log} (stream main, row {number}): what it completed is not what was written" in problems(busy)
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("UPDATE line SET amount = 'abc' WHERE id = 1", "line 1: what its table holds cannot be read: "),
+        ("UPDATE \"order\" SET ordered_on = 'abc'", "order cannot be gone through any further: ValueError "),
+        ("UPDATE charter_log SET changes = x'00' WHERE id = 3", "stream main: row 3 (log 3) was changed, or a row "),
+        (
+            "UPDATE charter_log SET number = 'abc' || id WHERE id IN (3, 4)",
+            "the chains cannot be gone through any further: Type",
+        ),
+        ("UPDATE charter_fact SET content = x'00'", "the fact "),
+        ("UPDATE charter_entry SET amount = 'abc'", "vouchers cannot be gone through any further: TypeError "),
+    ],
+)
+def test_values_of_another_type_are_told(depot: World, statement: str, told: str) -> None:
+    """A column of SQLite takes any."""
+    about_everything(depot)
+    table = statement.split()[1]
+    if table in APPEND_ONLY:
+        tamper(depot, table, statement)
+    else:
+        depot.change(statement)
+    depot.change("UPDATE article SET kind = 'odd' WHERE number = 'A'")
+    found = problems(depot, reperform=True)
+    assert any(p.startswith(told) for p in found), found
+    assert any(p.startswith("article ") for p in found), "the rest is looked at all the same"
 
 
 def test_a_changed_text_of_a_pack_is_found(busy: World) -> None:
