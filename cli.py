@@ -156,7 +156,7 @@ def called(ctx: click.Context) -> Call:
 
     o = ctx.find_object(Options)
     assert o is not None
-    return Call(o.db, o.pack, o.actor, o.form, moment(), o.debug)
+    return Call(o.db, o.pack, o.actor, o.form, moment(), o.debug, bool(os.environ.get("CHARTER_NOW")))
 
 
 def moment() -> str:
@@ -236,16 +236,17 @@ WHERE = click.option("--where", metavar="EXPR", help="A condition over the field
 @charter.command(cls=PackCommand)
 @click.option("--administrator", metavar="NAME", help="The first actor of a new store.  [default: your login]")
 @click.option("--demonstration", is_flag=True, help="One login may act for everybody; verify says so for ever.")
+@click.option("--replace", metavar="PACK", help="The pack in force, where another one is to take its place.")
 @PLAN
 @click.pass_context
-def init(ctx: click.Context, administrator: str | None, demonstration: bool, plan: bool) -> int:
+def init(ctx: click.Context, administrator: str | None, demonstration: bool, replace: str | None, plan: bool) -> int:
     """Create the store for the pack, or bring it up to it.
 
     The rules of the pack are kept in the store and hold until the next init, whatever becomes of the files.
     """
-    from .engine.commands_packs import set_up
+    from .engine.commands_packs import Wishes, set_up
 
-    return set_up(called(ctx), administrator, demonstration, plan)
+    return set_up(called(ctx), Wishes(administrator, demonstration, replace, plan))
 
 
 # --- records ---------------------------------------------------------------------------------------------------------

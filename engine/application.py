@@ -20,7 +20,7 @@ from .library import Library, in_reference_order
 from .log_texts import UNREADABLE
 from .migration import Migration, plan
 from .notation import KeyText, convert
-from .objections import Objections
+from .objections import Objections, refuse_lost_records
 from .store import Session, Store
 from .tables import PACK, STORE, changed_types, declare
 
@@ -145,6 +145,8 @@ class Charter:
             raise InvalidInput("\n".join(changed))
 
         def work(session: Session) -> Setup:
+            if before is not None:
+                refuse_lost_records(session, before, rules.library)
             migration = plan(session, rules.metadata)
             completion = complete(session, rules.metadata, before, rules.library)
             if before is not None:

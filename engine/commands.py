@@ -39,7 +39,10 @@ from .tables import HEAD
 
 @dataclass
 class Call:
-    """One call of the command line. `now` is the moment at which it was made; `debug` asks where faults arose."""
+    """One call of the command line. `now` is the moment at which it was made; `debug` asks where faults arose.
+
+    `now_is_set`: not the clock says it, but whoever calls.
+    """
 
     db: str
     pack_asked: str | None
@@ -47,6 +50,7 @@ class Call:
     form: str | None
     now: str
     debug: bool = False
+    now_is_set: bool = False
 
     # --- what is worked on ---
 
@@ -109,7 +113,13 @@ class Call:
         if where and "actor" in where:
             _ = self.actor_if_known
 
+    def keep_to_clock(self, may_be_set: bool) -> None:
+        """Nobody dates what is done but the clock, where it is not for show."""
+        if self.now_is_set and not may_be_set and not self.charter.is_demonstration:
+            raise UsageFault("CHARTER_NOW is for demonstrations alone: what is done here is dated by the clock.")
+
     def batch(self, plan: bool) -> Batch:
+        self.keep_to_clock(plan)
         return self.charter.batch(self.actor, plan)
 
     def gatherer(self, session: Session) -> Gatherer:

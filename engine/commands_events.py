@@ -46,7 +46,8 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
     if creates and (keys or where):
         raise UsageFault(f"`{event}` creates a {name}: it takes no records, only --set FIELD=VALUE.")
     if not chosen:
-        call.say(f"No {name} meets the condition; nothing was done.")
+        what = "meets the condition" if where is not None else "came on standard input"
+        call.say(f"No {name} {what}; nothing was done.")
         return DONE
     asked = (Request(name, event, c.id if c else None, values, None, accepted) for c in chosen)
     verdicts = Verdicts(call, batch, event)

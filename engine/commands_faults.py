@@ -23,7 +23,7 @@ _MEANINGS: tuple[tuple[str, type[CharterFault], str], ...] = (
 
 def said_of(error: BaseException) -> CharterFault | None:
     """The fault that a database's error stands for; None where it is not one of a database."""
-    if isinstance(error, (exc.ArgumentError, exc.NoSuchModuleError)):
+    if isinstance(error, exc.ArgumentError | exc.NoSuchModuleError):
         return UsageFault(
             "--db does not say where the store is: give a file, or an address such as postgresql://user@server/database."
         )

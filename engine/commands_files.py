@@ -72,7 +72,17 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
     record = record_named(call.library, name)
     mapping = mapping_for(call.library, record, mapping_name)
     sets = file_sets(mapping, files)
-    results = [imported(call, mapping, files_by_name, wishes) for files_by_name in sets]
+    results: list[Imported] = []
+    try:
+        for files_by_name in sets:
+            results.append(imported(call, mapping, files_by_name, wishes))
+    finally:
+        # A file that cannot be read ends it; what the files before it came to is said all the same.
+        code = print_import(call, name, mapping_name, results, wishes)
+    return code
+
+
+def print_import(call: Call, name: str, mapping_name: str | None, results: Sequence[Imported], wishes: Wishes) -> int:
     problems = [problem for result in results for problem in result.problems]
     if call.shape == "table":
         print_refused(call, problems)
@@ -149,7 +159,7 @@ def file_sets(mapping: m.Mapping, files: Sequence[Path]) -> list[dict[str, Path]
 
 def said_of(library: Library, result: Imported, wishes: Wishes) -> str:
     """What an import came to, in a sentence."""
-    would = "" if result.is_written else "would be "
+    would = "would be " if wishes.plan or (result.refused and not result.is_written) else ""
     beside = Counter(result.created)
     created = result.rows - result.skipped - result.refused
     beside[result.record] -= created

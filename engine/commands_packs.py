@@ -39,11 +39,25 @@ class Step:
         return {"does": self.what}
 
 
-def set_up(call: Call, administrator: str | None, demonstration: bool, plan: bool) -> int:
+@dataclass(frozen=True)
+class Wishes:
+    """How a store is wanted: its first administrator, for a demonstration, and the pack that may be replaced."""
+
+    administrator: str | None = None
+    demonstration: bool = False
+    replace: str | None = None
+    plan: bool = False
+
+
+def set_up(call: Call, wishes: Wishes) -> int:
     """Create the store for the pack or bring it up to it; a store that is there is for its administrators to change."""
+    administrator, demonstration, plan = wishes.administrator, wishes.demonstration, wishes.plan
     pack = checked_pack(call)
     before = call.charter.setting("pack")
     is_new = before is None
+    if not is_new:
+        keep_to_pack(call, pack, wishes.replace)
+    call.keep_to_clock(plan or demonstration)
     acting = (
         first_administrator(call, administrator) if is_new else acting_administrator(call, administrator, demonstration)
     )
@@ -57,6 +71,17 @@ def set_up(call: Call, administrator: str | None, demonstration: bool, plan: boo
     if not plan:
         call.say_head()
     return DONE
+
+
+def keep_to_pack(call: Call, pack: catalog.Pack, replaced: str | None) -> None:
+    """A store goes on with its pack, or with one that extends it; that another takes its place must be said."""
+    there = call.library.pack.name
+    if there in (*pack.chain, replaced):
+        return
+    raise UsageFault(
+        f"{call.store_said} works by the pack {there}, and {pack.name} does not extend it. Name the folder of {there} "
+        f"with --pack, or say --replace {there} if {pack.name} is to take its place."
+    )
 
 
 def planning(call: Call) -> Charter:

@@ -6,6 +6,7 @@ known not to be none, by its declared type, by `default`, or by a condition that
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from .expression_none import givens
@@ -29,6 +30,7 @@ from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts, constant_type, is_plain, product, quotient, together
 
 MOST_LISTS_NESTED = 3
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def check(node: Node, scope: Scope) -> tuple[Type, list[ExpressionError]]:
@@ -199,7 +201,8 @@ class _Checker:
                 names = list(choice.choices)
                 hint = did_you_mean(text.choices[0], names)
                 return self.problem("R202", node, f"{wrong} is not one of {', '.join(names)}", hint)
-        return self.problem("R202", right, f"{said(right)} is {right_type.given()}; {left_type.given()} was expected")
+        message = f"{said(right)} is {right_type.given()}; {left_type.given()} was expected"
+        return self.problem("R202", right, message, wanted_instead(right, left_type))
 
     def arithmetic(self, node: Binary, view: View) -> Type:
         left, right = self.given(node.left, view), self.given(node.right, view)
@@ -364,3 +367,12 @@ _RESULTS = {"count": WHOLE, "any": YES_OR_NO, "all": YES_OR_NO}
 
 def _members(names: list[str]) -> str:
     return f"name one of its members: {', '.join(sorted(names))}" if names else ""
+
+
+def wanted_instead(node: Node, wanted: Type) -> str:
+    """How to write what is meant by a text that stands where something else is compared; empty where nobody knows."""
+    if not isinstance(node, Constant) or not isinstance(node.value, str):
+        return ""
+    if wanted.kind == "date":
+        return f"write date('{node.value}')" if ISO_DATE.fullmatch(node.value) else "write date('2026-03-31')"
+    return f"compare a field of the {wanted.of}, such as what it is called by" if wanted.kind == "ref" else ""

@@ -16,9 +16,14 @@ def write_head(numbers: Mapping[str, int], hashes: Mapping[str, str]) -> str:
     return ",".join(f"{quote(s, safe='')}={numbers[s]}" for s in streams) + ":" + sha256(content.encode()).hexdigest()
 
 
+def bare_head(text: str) -> str:
+    """A head as it is kept, also where the whole line was kept as it is printed."""
+    return text.strip().removeprefix("head ").strip()
+
+
 def read_head(text: str) -> dict[str, int]:
     """How far each stream had come at a saved head; raises InvalidInput on anything else."""
-    said, _, digest_said = text.strip().rpartition(":")
+    said, _, digest_said = bare_head(text).rpartition(":")
     try:
         if len(bytes.fromhex(digest_said)) != sha256().digest_size:
             raise ValueError

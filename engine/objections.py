@@ -22,10 +22,26 @@ from .gathering import Gatherer
 from .library import Library
 from .migration import Migration
 from .store import Session, decoder
-from .tables import columns_of, declare
+from .tables import VOUCHER, columns_of, declare
 
 SHOWN = 3  # of the keys that several records would share
 GRANT = "role_grant"
+
+
+def refuse_lost_records(session: Session, before: Library, after: Library) -> None:
+    """Raise InvalidInput where the new pack does not know record types, or a ledger, of which there is something."""
+    lost = [r.name for r in before.records() if after.record(r.name) is None]
+    ledger = [VOUCHER] if before.manifest.ledger and not after.manifest.ledger else []
+    told = []
+    for name in [*lost, *ledger]:
+        ((count,),) = session.rows(select(func.count()).select_from(table_named(name)))
+        if count:
+            what = "no ledger, and vouchers" if name == VOUCHER else f"no record type {name}, and records of it"
+            told.append(
+                f"The pack {after.manifest.name} has {what} are there: {count:,}. What is there must stay known."
+            )
+    if told:
+        raise InvalidInput("\n".join(told))
 
 
 @dataclass(frozen=True)

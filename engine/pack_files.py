@@ -186,6 +186,9 @@ class Shelf:
         if not found:
             trees, found = read(text, shown)
         self.found += found
+        if not trees and not found:
+            hint = "say something in it, or take it away"
+            self._report("R026", "there is nothing in this file", Place(shown, 1, 1), hint=hint)
         return [document for tree in trees if (document := self._document(tree, shown))]
 
     def _document(self, tree: Tree, shown: str) -> Document | None:

@@ -70,6 +70,8 @@ class Store:
     """A database that holds one customer's records, log and ledger."""
 
     def __init__(self, url: str) -> None:
+        if not url.strip():
+            raise UsageFault("--db is empty: give a file, or an address such as postgresql://user@server/database.")
         self.url = url if "://" in url else f"sqlite:///{url}"
         if self.url.startswith("postgresql://"):
             self.url = self.url.replace("postgresql://", "postgresql+psycopg://", 1)

@@ -17,7 +17,7 @@ from .batch import Rules, pieces
 from .completion import Given, completed, completion_of, packs_put_in_force
 from .errors import IntegrityBroken, InvalidInput
 from .facts import digest, plain, without_tail, written
-from .heads import read_head, write_head
+from .heads import bare_head, read_head, write_head
 from .journal import FIRST_HASH, chained
 from .log_texts import UNREADABLE, changes_of, content_of, is_of_hash, reasons_of
 from .money import from_kept
@@ -132,7 +132,7 @@ class _Check:
     def chains(self, saved: str | None) -> Iterator[str]:
         """Every row follows the one before it in its stream, and the heads are those of the last rows."""
         log, heads = self.tables[LOG], self.tables[HEAD]
-        wanted = read_head(saved) if saved else {}
+        wanted = {} if saved is None else read_head(saved)
         at_saved: dict[str, str] = {}
         last: dict[str, tuple[int, str]] = {}
         columns = list(log.c)
@@ -155,7 +155,7 @@ class _Check:
                 head, row = kept.get(stream, ("missing",))[0], last.get(stream, ("missing",))[0]
                 yield f"stream {stream}: its head is {head}, its last row {row}"
         self.found.head = write_head({s: n for s, (n, _) in last.items()}, {s: h for s, (_, h) in last.items()})
-        if saved and write_head(wanted, at_saved) != saved:
+        if saved is not None and write_head(wanted, at_saved) != bare_head(saved):
             yield f"the log does not contain what the saved head stood for: {saved}"
 
     def hash_of(self, before: str, row: Row[Any]) -> str | None:

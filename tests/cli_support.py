@@ -32,11 +32,13 @@ class Desk:
     folder: Path
     db: str = "charter.db"
     extra: dict[str, str] = field(default_factory=dict)
+    is_demonstration: bool = True
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {n: v for n, v in os.environ.items() if n != "COLUMNS" and not n.startswith("CHARTER_")}
-        return kept | {"CHARTER_DB": self.db, "CHARTER_NOW": NOW, "NO_COLOR": "1"} | self.extra
+        now = {"CHARTER_NOW": NOW} if self.is_demonstration else {}
+        return kept | {"CHARTER_DB": self.db, "NO_COLOR": "1"} | now | self.extra
 
     def run(self, *arguments: str | Path, typed: str = "") -> Result:
         """Run a command within this process."""

@@ -234,6 +234,13 @@ def test_the_pack_is_given_as_far_as_it_can_be_read(files: Files) -> None:
     assert lines["mine/a.yaml"] == ["record: a", "doc: 1", "doc: 2", ""]
 
 
+def test_a_file_that_says_nothing_is_a_mistake(files: Files) -> None:
+    """What was emptied by accident would otherwise only be missing."""
+    files.write("mine/ladder.yaml", "# soon\n")
+    hint = "say something in it, or take it away"
+    assert files.said() == [f"mine/ladder.yaml:1:1 R026 there is nothing in this file ({hint})"]
+
+
 # Laying over
 
 

@@ -115,7 +115,7 @@ def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> 
 
 
 def test_init_says_what_it_made_and_prints_the_head(tmp_path: Path) -> None:
-    result = Desk(tmp_path).run("init", "--administrator", "ann")
+    result = Desk(tmp_path, is_demonstration=False).run("init", "--administrator", "ann")
     assert result.exit_code == 0
     assert "3 new account records" in result.stdout
     assert "ann is its administrator" in result.stderr
@@ -129,10 +129,40 @@ def test_a_planned_init_makes_no_store(tmp_path: Path) -> None:
 
 
 def test_the_many_tables_of_a_new_store_are_named_to_programs_only(tmp_path: Path) -> None:
-    steps = [step["does"] for step in Desk(tmp_path, "first.db").data("init")["steps"]]
+    steps = [step["does"] for step in Desk(tmp_path, "first.db").data("init", "--demonstration")["steps"]]
     tables = [step for step in steps if step.startswith("new table ")]
-    printed = Desk(tmp_path, "second.db").must("init").splitlines()[1:]
+    printed = Desk(tmp_path, "second.db").must("init", "--demonstration").splitlines()[1:]
     assert printed == [f"{len(tables)} new tables", *steps[len(tables) :]]
+
+
+def test_what_is_done_is_dated_by_the_clock_but_in_a_demonstration(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, is_demonstration=False)
+    desk.must("init", "--administrator", "ann")
+    desk.extra["CHARTER_NOW"] = "2026-03-31T12:00:00Z"
+    before = desk.head()
+    result = desk.run("fire", "actor", "create", "--set", "number=bob", "--set", "name=Bob")
+    assert (result.exit_code, "CHARTER_NOW is for demonstrations alone" in result.stderr) == (2, True)
+    assert desk.head() == before
+
+
+def test_a_store_goes_on_with_its_pack(setting: Desk) -> None:
+    """The packs of two customers are not mixed up by a folder that is forgotten or mistyped."""
+    examples = PORTFOLIO.parent
+    setting.must("--pack", examples / "northwind", "init")
+    before = setting.head()
+    for other in ("base", examples / "sip_effort"):
+        result = setting.run("--pack", other, "init")
+        assert (result.exit_code, "works by the pack northwind" in result.stderr) == (2, True)
+    assert setting.head() == before
+    assert "Brought" in setting.run("--pack", "base", "init", "--replace", "northwind").stderr
+
+
+def test_what_files_before_a_wrong_one_came_to_is_said(setting: Desk) -> None:
+    (setting.folder / "A.csv").write_text("number,name\nC-A,Customer A\n", "utf-8")
+    result = setting.run("--as", "pat", "import", "customer", "A.csv", "nowhere.csv")
+    assert result.exit_code == 3
+    assert "A.csv: 1 row of customer: 1 created." in result.stderr
+    assert "head " in result.stderr
 
 
 def test_a_second_init_changes_nothing(setting: Desk) -> None:
@@ -523,7 +553,7 @@ def test_rule_tests_pass_or_say_what_was_expected(tmp_path: Path) -> None:
 
 
 def test_nobody_acts_for_another_but_in_a_demonstration(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    desk = Desk(tmp_path, is_demonstration=False)
     desk.must("init", "--administrator", "ann")
     desk.must("fire", "actor", "create", "--set", "number=bob", "--set", "name=Bob", "--set", "login=somebody_else")
     result = desk.run("--as", "bob", "fire", "actor", "retire", "ann")

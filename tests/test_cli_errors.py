@@ -172,7 +172,7 @@ def test_a_file_that_is_no_store_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
-    result = Desk(tmp_path, "nowhere/charter.db").run("init")
+    result = Desk(tmp_path, "nowhere/charter.db").run("init", "--demonstration")
     assert (result.exit_code, "cannot be opened" in result.stderr) == (2, True)
 
 

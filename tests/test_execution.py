@@ -182,6 +182,15 @@ def test_a_role_is_held_between_its_days(depot: World, today: str, may: bool) ->
     assert (not depot.fire("order", "check", "1", "tom").reasons) is may
 
 
+def test_somebody_is_left_who_can_grant_roles(depot: World) -> None:
+    ((first,),) = depot.rows("SELECT id FROM role_grant WHERE role = 'administrator'")
+    words = "Nobody would be administrator any more: grant the role to somebody else first."
+    assert words in said(depot.fire("role_grant", "revoke", first))
+    second = grant(depot, "ann", "administrator")
+    depot.must("role_grant", "revoke", first)
+    assert words in said(depot.fire("role_grant", "revoke", second))
+
+
 def test_a_revoked_role_is_not_held(depot: World) -> None:
     ordered(depot)
     depot.create("actor", number="tom", name="Tom")

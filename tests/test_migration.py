@@ -306,6 +306,14 @@ def test_a_key_that_old_rows_are_only_given_is_refused(everywhere: World, extend
     ]  # fmt: skip
 
 
+def test_a_pack_that_does_not_know_what_is_there_is_refused(everywhere: World) -> None:
+    ordered(everywhere, "1")
+    travel = catalog.load(catalog.library().root / "examples" / "travel_claims")
+    lines = refused(everywhere, travel)
+    known = "The pack travel_claims has no record type order, and records of it are there: 1."
+    assert f"{known} What is there must stay known." in lines
+
+
 def test_a_state_in_which_records_stand_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
     pack = rewritten(("order.yaml", "checked", "looked_at"), ("order.yaml", "returned", "back"))
     for number in ("1", "2"):
