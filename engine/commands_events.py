@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from . import definitions as d
@@ -51,8 +52,9 @@ def fire_event(call: Call, name: str, event: str, keys: Sequence[str], where: st
         return DONE
     asked = (Request(name, event, c.id if c else None, values, None, accepted) for c in chosen)
     verdicts = Verdicts(call, batch, event)
-    for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
-        verdicts.add(piece, [c.key if c else None for c in part], len(chosen))
+    with verdicts.told():
+        for piece, part in zip(batch.in_chunks(asked, CHUNK), pieces(chosen, CHUNK), strict=True):
+            verdicts.add(piece, [c.key if c else None for c in part], len(chosen))
     return verdicts.end(record=name, event=event)
 
 
@@ -113,8 +115,9 @@ def run_process(call: Call, name: str, given: Sequence[str], wishes: Wishes) -> 
     values = takes_given(process.takes, given, name)
     accepted = warnings_named(call.library, wishes.acknowledged)
     verdicts = Verdicts(call, call.batch(wishes.plan), process.event, refused_only=not wishes.plan)
-    for roots, total in run_chunks(verdicts.batch, process, values, accepted):
-        verdicts.add(roots, [None] * len(roots), total)
+    with verdicts.told():
+        for roots, total in run_chunks(verdicts.batch, process, values, accepted):
+            verdicts.add(roots, [None] * len(roots), total)
     if not verdicts.selected:
         call.say(f"{name}: there is nothing to do.")
     return verdicts.end(process=name, event=process.event)
@@ -156,6 +159,15 @@ class Verdicts:
                 is_tree = self.call.shape == "table"
                 self.sheet.add(Planned(verdict, self.call.library, known, is_tree) if self.batch.plan else verdict)
         self.progress.at(len(roots), total)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Whoever stops it is told what was done until then."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.end()
+            raise
 
     @property
     def sheet(self) -> Sheet:

@@ -27,12 +27,14 @@ def said_of(error: BaseException) -> CharterFault | None:
         return UsageFault(
             "--db does not say where the store is: give a file, or an address such as postgresql://user@server/database."
         )
-    if not isinstance(error, exc.DBAPIError):
+    # Rows in bulk go to the driver itself, whose errors nobody wraps.
+    is_driver = type(error).__module__.partition(".")[0] in ("sqlite3", "psycopg")
+    if not is_driver and not isinstance(error, exc.DBAPIError):
         return None
-    told = " ".join(str(error.orig).split())
+    told = " ".join(str(error.orig if isinstance(error, exc.DBAPIError) else error).split())
     for sign, kind, meaning in _MEANINGS:
         if sign in told:
             return kind(f"{meaning} ({told})")
-    if isinstance(error, exc.OperationalError):
+    if isinstance(error, exc.OperationalError) or (is_driver and type(error).__name__ == "OperationalError"):
         return Conflict(f"The database cannot be reached or gave up: {told}")
     return None

@@ -119,7 +119,10 @@ class Evaluation:
             except TypeError:
                 # The words speak of what a look-up or decision before had to find, and did not.
                 said = rule
-            firing.root.reasons.append(Reason(rule, f"{said} ({more})" if more else said, place))
+            reason = Reason(rule, f"{said} ({more})" if more else said, place)
+            # The same may stand against many of the records that one event fires others on.
+            if reason not in firing.root.reasons:
+                firing.root.reasons.append(reason)
         firing.pending.clear()
 
 

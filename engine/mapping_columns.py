@@ -85,6 +85,16 @@ def _missing_columns(path: Path, there: tuple[str, ...], wanted: list[Text]) -> 
         yield f"{path}: there is no column `{name}` [{column.place}]" + (f"; {near}" if near else "")
     if missing:
         yield f"{path}: the columns are {printable(', '.join(there), 1000)}"
+        yield from _other_separator(path, there)
+
+
+def _other_separator(path: Path, there: tuple[str, ...]) -> Iterator[str]:
+    """That the columns are told apart by something else, where all of them are read as one."""
+    for mark in ";\t|" if len(there) == 1 else "":
+        if mark in there[0]:
+            named = "tab" if mark == "\t" else mark
+            said = f'a mapping says `file: {{separator: "{named}"}}`'
+            yield f"{path}: its columns seem to be told apart by `{named}`: {said}"
 
 
 def _wrong_columns(path: Path, there: tuple[str, ...], fields: abc.Mapping[str, Field]) -> Iterator[str]:
@@ -97,3 +107,4 @@ def _wrong_columns(path: Path, there: tuple[str, ...], fields: abc.Mapping[str, 
         yield f"{path}: the column `{name}` is missing; it is needed"
     if unknown or (missing and there):
         yield f"{path}: columns may be {', '.join(fields)}"
+        yield from _other_separator(path, there)

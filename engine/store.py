@@ -41,6 +41,8 @@ RETRIES = 8
 IDS_AT_ONCE = 1000
 READS = "charter_reads"
 
+WHERE_STORES_ARE = "give a file, or an address such as postgresql://user@server/database"
+
 kept_value = lru_cache(maxsize=1 << 16)(from_kept)
 
 
@@ -71,11 +73,16 @@ class Store:
 
     def __init__(self, url: str) -> None:
         if not url.strip():
-            raise UsageFault("--db is empty: give a file, or an address such as postgresql://user@server/database.")
+            raise UsageFault(f"--db is empty: {WHERE_STORES_ARE}.")
         self.url = url if "://" in url else f"sqlite:///{url}"
         if self.url.startswith("postgresql://"):
             self.url = self.url.replace("postgresql://", "postgresql+psycopg://", 1)
-        self.engine = _sqlite(self.url) if self.url.startswith("sqlite") else _postgresql(self.url)
+        if not self.url.startswith(("sqlite:", "postgresql")):
+            raise UsageFault(f"--db names no database that Charter works on: {WHERE_STORES_ARE}.")
+        try:
+            self.engine = _sqlite(self.url) if self.url.startswith("sqlite") else _postgresql(self.url)
+        except ValueError:
+            raise UsageFault(f"--db does not say where the store is: {WHERE_STORES_ARE}.") from None
         self.dialect = self.engine.dialect.name
         self.statements = 0
         event.listen(self.engine, "before_cursor_execute", self._count)

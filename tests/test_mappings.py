@@ -238,6 +238,11 @@ def test_every_wrong_field_of_every_row_is_said(tmp_path: Path) -> None:
     assert problems[0].raw["Begun"] == "31/02"
 
 
+def test_columns_that_are_told_apart_otherwise_are_guessed(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r'told apart by `;`: a mapping says `file: \{separator: ";"\}`'):
+        mapped(a_mapping(HOURS), HOURS_FIELDS, tmp_path, main="Who;Hours;Begun\nann;1;01.01.2026\n")
+
+
 def test_columns_that_are_not_there_are_said_together(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         mapped(a_mapping(HOURS), HOURS_FIELDS, tmp_path, main="Who,Hour,Done,Noted\n")
