@@ -11,7 +11,7 @@ from .commands import Call
 from .commands_events import Wishes, asked_for
 from .errors import BROKEN, DONE
 from .explanation_data import Event, as_data
-from .explanation_lines import as_lines, brief_lines
+from .explanation_lines import as_lines, brief_lines, said_besides
 from .explanations import history, why
 from .notation import counted
 from .verification import verify
@@ -26,7 +26,8 @@ class Past:
 
     def rows(self) -> Iterator[Sequence[str]]:
         e = self.event
-        changes = "; ".join(f"{c.field}: {c.before or 'none'} -> {c.after or 'none'}" for c in e.changes)
+        changed = [f"{c.field}: {c.before or 'none'} -> {c.after or 'none'}" for c in e.changes]
+        changes = "; ".join([*changed, *(f"{name}: {value}" for name, value in said_besides(e))])
         yield (
             e.at, e.event, e.from_state or "", e.to_state or "", e.actor, e.login, e.caused_by or e.right, e.rule,
             e.place, ", ".join(e.vouchers), changes, e.imported or "",

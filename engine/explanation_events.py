@@ -41,7 +41,7 @@ class Events:
             tuple(self.changes(then, row)), tuple(self.past.numbers[row.id]),
         )  # fmt: skip
         if not detailed:
-            return event
+            return replace(event, readings=tuple(self.readings.given(Slots(then, row, ()))))
         facts = self.past.facts_of(row, then.program)
         slots = Slots(then, row, facts)
         decisions = [self.readings.decision(slots, op, fact) for op, fact in facts if isinstance(op, p.Decided)]

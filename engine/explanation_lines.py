@@ -61,9 +61,18 @@ def event_lines(event: Event, besides: Sequence[Decision] = ()) -> Iterator[str]
 
 
 def brief_lines(event: Event) -> Iterator[str]:
-    """An event: who, when, by what rule, what changed."""
+    """An event: who, when, by what rule, what changed, and what was said beside that."""
     yield from _head_lines(event)
     yield from _change_lines(event)
+    yield from (f"  {name}: {shown_value(value)}" for name, value in said_besides(event))
+
+
+def said_besides(event: Event) -> Iterator[tuple[str, str]]:
+    """What whoever fired it gave and what is kept in no field, such as a reason; and the warnings acknowledged."""
+    after = {c.field for c in event.changes}
+    for reading in event.readings:
+        if reading.kind in ("given", "acknowledged"):
+            yield from ((v.name, v.value) for v in reading.values if v.value is not None and v.name not in after)
 
 
 # --- vouchers and entries --------------------------------------------------------------------------------------------

@@ -35,16 +35,20 @@ class Readings:
         own = [Value(n, self.keys.said(slots.then.type_of(n), v)) for n, v in slots.own.items() if n != "id"]
         if own:
             yield Reading("own", self.keys.called(row.record, row.record_id), tuple(own))
+        yield from self.given(slots)
+        for operation, fact in facts:
+            if not isinstance(operation, p.Decided):
+                yield self.reading(slots, operation, fact)
+        yield from self.parameters(slots)
+
+    def given(self, slots: Slots) -> Iterator[Reading]:
+        """What whoever fired it said: values, and the warnings acknowledged."""
         taken = slots.program.taken
         if slots.given:
             given = (Value(n, self.keys.said(taken[n].type if n in taken else TEXT, v)) for n, v in slots.given.items())
             yield Reading("given", "given", tuple(given))
         if slots.acknowledged:
             yield Reading("acknowledged", "warnings", (Value("acknowledged", ", ".join(slots.acknowledged)),))
-        for operation, fact in facts:
-            if not isinstance(operation, p.Decided):
-                yield self.reading(slots, operation, fact)
-        yield from self.parameters(slots)
 
     def reading(self, slots: Slots, operation: p.Operation, fact: Any) -> Reading:
         if isinstance(operation, p.Reference):

@@ -17,7 +17,7 @@ from charter.engine.definitions import Element
 from charter.engine.errors import UsageFault
 from charter.engine.explanation_data import Decision, Event, Explanation, as_data
 from charter.engine.explanation_keys import find_record
-from charter.engine.explanation_lines import as_lines
+from charter.engine.explanation_lines import as_lines, brief_lines
 from charter.engine.explanation_rules import block
 from charter.engine.explanations import history, refusals_of, why
 from charter.engine.firings import Request, Root
@@ -432,6 +432,12 @@ def test_history_tells_every_event_in_order(posted: World) -> None:
     changed = {c.field: (c.before, c.after) for c in events[2].changes}
     assert changed == {"state": ("submitted", "approved"), "billable_hours": (None, "8")}
     assert history(posted.charter, "transaction", "1")[1].vouchers == ("H-000001",)
+
+
+def test_history_says_the_reason_that_no_field_keeps(posted: World) -> None:
+    assert not posted.fire("pat", "transaction", "reverse", "1", reason="Wrong project").reasons
+    last = history(posted.charter, "transaction", "1")[-1]
+    assert list(brief_lines(last))[-1] == "  reason: Wrong project"
 
 
 def test_the_number_of_statements_does_not_grow_with_events(in_review: World) -> None:
