@@ -195,33 +195,33 @@ def test_what_an_old_row_needs_and_nothing_says_is_refused(everywhere: World, ex
     assert brought_up(everywhere, pack).completion.words == ()
 
 
-def test_a_field_that_becomes_needed_has_its_default_where_it_is_empty(everywhere: World, extended: Extended) -> None:
-    ordered(everywhere, "1", note=None)
-    ordered(everywhere, "2", note="kept")
+def test_a_field_that_becomes_needed_has_its_default_where_it_is_empty(depot: World, extended: Extended) -> None:
+    ordered(depot, "1", note=None)
+    ordered(depot, "2", note="kept")
     pack = extended(
         "record: order\nchanges: depot\nfields: {note: {type: text, optional: false, default: none said, doc: N.}}\n"
     )
-    done = brought_up(everywhere, pack)
+    done = brought_up(depot, pack)
     assert done.completion.words == ("order.note becomes none said where it is empty: 1 row",)
-    after = World(everywhere.store, pack)
+    after = World(depot.store, pack)
     assert [after.field("order", n, "note") for n in "12"] == ["none said", "kept"]
     assert verify(after.charter, reperform=True).problems == []
 
 
-def test_a_pack_that_comes_again_completes_what_came_meanwhile(everywhere: World, extended: Extended) -> None:
+def test_a_pack_that_comes_again_completes_what_came_meanwhile(depot: World, extended: Extended) -> None:
     """And nothing else: what is there, is there."""
     pack = extended(RANK, RANKED)
-    ordered(everywhere, "1")
-    brought_up(everywhere, pack)
-    World(everywhere.store, pack).must("order", "change", "1", rank="3")
-    brought_up(everywhere, everywhere.pack)
-    ordered(everywhere, "2")
-    brought_up(everywhere, pack)
-    after = World(everywhere.store, pack)
+    ordered(depot, "1")
+    brought_up(depot, pack)
+    World(depot.store, pack).must("order", "change", "1", rank="3")
+    brought_up(depot, depot.pack)
+    ordered(depot, "2")
+    brought_up(depot, pack)
+    after = World(depot.store, pack)
     assert [after.field("order", n, "rank") for n in "12"] == [4, Decimal("7.5")]
     assert verify(after.charter, reperform=True).problems == []
-    brought_up(everywhere, everywhere.pack)
-    brought_up(everywhere, pack)
+    brought_up(depot, depot.pack)
+    brought_up(depot, pack)
     assert after.field("pack_version", pack.hash, "completed") is None
     assert verify(after.charter, reperform=True).problems == []
 
@@ -280,28 +280,26 @@ def test_a_key_that_records_would_share_is_refused(everywhere: World, rewritten:
     assert "changed index key_of_line" in brought_up(everywhere, by_day).migration.words
 
 
-def test_a_key_that_is_shared_but_for_some_states_counts_only_the_others(
-    everywhere: World, rewritten: Rewritten
-) -> None:
+def test_a_key_that_is_shared_but_for_some_states_counts_only_the_others(depot: World, rewritten: Rewritten) -> None:
     for note in ("first", "second"):
-        ordered(everywhere, "1", note=note)
+        ordered(depot, "1", note=note)
         if note == "first":
-            everywhere.must("line", "delete", "1/1")
-            everywhere.must("order", "cancel", "1")
-    assert refused(everywhere, rewritten(("records.yaml", "key: {fields: [number], except: [cancelled]}", "key: [number]"))) == [
+            depot.must("line", "delete", "1/1")
+            depot.must("order", "cancel", "1")
+    assert refused(depot, rewritten(("records.yaml", "key: {fields: [number], except: [cancelled]}", "key: [number]"))) == [
         f"depot/records.yaml:37:6: order would have the key number, and several records would share one: `1` (2 records). {TOLD_APART}"
     ]  # fmt: skip
     other = rewritten(("records.yaml", "fields: [number], except: [cancelled]", "fields: [depot], except: [cancelled]"))
-    assert brought_up(everywhere, other).migration.words == ("changed index key_of_order",)
+    assert brought_up(depot, other).migration.words == ("changed index key_of_order",)
 
 
-def test_a_key_that_old_rows_are_only_given_is_refused(everywhere: World, extended: Extended) -> None:
+def test_a_key_that_old_rows_are_only_given_is_refused(depot: World, extended: Extended) -> None:
     """Its column is not there yet: all of them would have the default."""
     ranked = "record: notice\nchanges: depot\nkey: [rank]\nfields: {rank: {type: money, default: 7.5, doc: Rank.}}\n"
     for number in ("1", "2"):
-        ordered(everywhere, number)
-        everywhere.must("order", "pack", number, extra="5")
-    assert refused(everywhere, extended(ranked)) == [
+        ordered(depot, number)
+        depot.must("order", "pack", number, extra="5")
+    assert refused(depot, extended(ranked)) == [
         f"top/0.yaml:3:6: notice would have the key rank, and several records would share one: `7.5` (2 records). {TOLD_APART}"
     ]  # fmt: skip
 
@@ -331,72 +329,70 @@ def test_a_state_in_which_records_stand_is_not_removed(everywhere: World, rewrit
     assert verify(after.charter, reperform=True).problems == []
 
 
-def test_a_workflow_by_which_records_stand_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+def test_a_workflow_by_which_records_stand_is_not_removed(depot: World, rewritten: Rewritten) -> None:
     """Nor one without records whose state the table insists on."""
-    ordered(everywhere, "1")
+    ordered(depot, "1")
     pack = rewritten(("records.yaml", "workflows: [order, packing]", "workflows: [order]"))
-    assert refused(everywhere, pack) == [
+    assert refused(depot, pack) == [
         "depot/records.yaml:35:1: order is without its workflow packing, with 1 record of order in the state "
         "`waiting`: keep the workflow."
     ]
-    everywhere.must("line", "delete", "1/1")
-    everywhere.must("order", "delete", "1")
-    assert refused(everywhere, pack) == [
+    depot.must("line", "delete", "1/1")
+    depot.must("order", "delete", "1")
+    assert refused(depot, pack) == [
         "depot/records.yaml:35:1: order.packed is no field any more, and its table takes no record without it: keep "
         "the field, and let it be needed."
     ]
 
 
-def test_a_workflow_that_came_later_goes_where_no_record_stands_by_it(everywhere: World, extended: Extended) -> None:
-    ordered(everywhere, "1")
+def test_a_workflow_that_came_later_goes_where_no_record_stands_by_it(depot: World, extended: Extended) -> None:
+    ordered(depot, "1")
     pack = extended(*LABELS)
-    brought_up(everywhere, pack)
-    (told,) = refused(everywhere, everywhere.pack)
+    brought_up(depot, pack)
+    (told,) = refused(depot, depot.pack)
     assert "order is without its workflow labels, with 1 record of order in the state `missing`" in told
-    World(everywhere.store, pack).must("line", "delete", "1/1")
-    World(everywhere.store, pack).must("order", "delete", "1")
-    assert brought_up(everywhere, everywhere.pack).roots
-    ordered(everywhere, "2")
+    World(depot.store, pack).must("line", "delete", "1/1")
+    World(depot.store, pack).must("order", "delete", "1")
+    assert brought_up(depot, depot.pack).roots
+    ordered(depot, "2")
 
 
-def test_a_choice_that_records_have_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+def test_a_choice_that_records_have_is_not_removed(depot: World, rewritten: Rewritten) -> None:
     pack = rewritten(
         ("records.yaml", "one_of: [low, high], default: low", "one_of: [low], default: low"),
         ("records.yaml", "one_of: [plain, odd, book]", "one_of: [plain, book]"),
     )
-    ordered(everywhere, "1", lines=[])
-    assert refused(everywhere, pack) == [
+    ordered(depot, "1", lines=[])
+    assert refused(depot, pack) == [
         "depot/records.yaml:23:11: article.kind has no choice `odd` any more, and it stands in 1 record of article: keep the "
         "choice, or change the records by an event first."
     ]
-    everywhere.must("article", "delete", "X")
-    everywhere.must("order", "change", "1", note="x", urgency="high")
-    assert refused(everywhere, pack)[0].startswith("depot/records.yaml:48:15: order.urgency has no choice `high` any")
-    everywhere.must("order", "change", "1", note="x", urgency="low")
-    assert brought_up(everywhere, pack).roots
-    assert everywhere.rows('SELECT urgency FROM "order"') == [("low",)]
+    depot.must("article", "delete", "X")
+    depot.must("order", "change", "1", note="x", urgency="high")
+    assert refused(depot, pack)[0].startswith("depot/records.yaml:48:15: order.urgency has no choice `high` any")
+    depot.must("order", "change", "1", note="x", urgency="low")
+    assert brought_up(depot, pack).roots
+    assert depot.rows('SELECT urgency FROM "order"') == [("low",)]
 
 
-def test_a_text_that_becomes_a_choice_must_be_one(everywhere: World, rewritten: Rewritten) -> None:
-    ordered(everywhere, "1")
+def test_a_text_that_becomes_a_choice_must_be_one(depot: World, rewritten: Rewritten) -> None:
+    ordered(depot, "1")
     was = "note:       {type: text, optional: true"
     pack = rewritten(("records.yaml", was, "note: {one_of: [asked, thanked], optional: true"))
-    assert (
-        "order.note has no choice `please` any more, and it stands in 1 record of order" in refused(everywhere, pack)[0]
-    )
-    brought_up(everywhere, rewritten(("records.yaml", was, "note: {one_of: [asked, please], optional: true")))
+    assert "order.note has no choice `please` any more, and it stands in 1 record of order" in refused(depot, pack)[0]
+    brought_up(depot, rewritten(("records.yaml", was, "note: {one_of: [asked, please], optional: true")))
 
 
-def test_a_role_that_is_held_is_not_removed(everywhere: World, rewritten: Rewritten) -> None:
+def test_a_role_that_is_held_is_not_removed(depot: World, rewritten: Rewritten) -> None:
     """What has ended or was revoked is no longer held."""
-    grant(everywhere, "ann", "auditor", until="2026-03-30")
+    grant(depot, "ann", "auditor", until="2026-03-30")
     pack = rewritten(("pack.yaml", "  auditor: {doc: Looks at large orders.}\n", ""))
-    assert refused(everywhere, pack) == [
+    assert refused(depot, pack) == [
         "The pack depot has no role `auditor`, which is held by 1 grant: keep the role, or revoke the grants first."
     ]
-    ((held,),) = everywhere.rows("SELECT id FROM role_grant WHERE role = 'auditor' AND until IS NULL")
-    everywhere.must("role_grant", "revoke", held)
-    assert brought_up(everywhere, pack).roots
+    ((held,),) = depot.rows("SELECT id FROM role_grant WHERE role = 'auditor' AND until IS NULL")
+    depot.must("role_grant", "revoke", held)
+    assert brought_up(depot, pack).roots
 
 
 # --- columns and indexes ----------------------------------------------------------------------------------------------
