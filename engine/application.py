@@ -20,7 +20,7 @@ from .library import Library, in_reference_order
 from .log_texts import UNREADABLE
 from .migration import Migration, plan
 from .notation import KeyText, convert
-from .objections import Objections, refuse_lost_records
+from .objections import Objections, lost_records
 from .store import Session, Store
 from .tables import PACK, STORE, changed_types, declare
 
@@ -48,6 +48,15 @@ def rules_of(pack: catalog.Pack) -> Rules:
     """A checked pack made ready to run."""
     library = Library(pack)
     return Rules(library, declare(library), pack.hash)
+
+
+def rules_in(session: Session, pack_hash: str) -> Rules:
+    """The rules of a pack that the store holds, read through an open transaction; raises InvalidInput for another."""
+    sql = f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}"
+    found = session.connection.exec_driver_sql(sql, (pack_hash,)).first()
+    if found is None:
+        raise InvalidInput(f"The store holds no pack {pack_hash}.")
+    return rules_of(kept_pack(pack_hash, found[0]))
 
 
 def kept_pack(pack_hash: str, compiled: str) -> catalog.Pack:
@@ -78,12 +87,7 @@ class Charter:
     def rules_at(self, pack_hash: str) -> Rules:
         """The rules of any version that was ever in force, from the store itself."""
         with self.store.reading() as session:
-            found = session.connection.exec_driver_sql(
-                f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}", (pack_hash,)
-            ).first()
-        if found is None:
-            raise InvalidInput(f"The store holds no pack {pack_hash}.")
-        return rules_of(kept_pack(pack_hash, found[0]))
+            return rules_in(session, pack_hash)
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -141,17 +145,9 @@ class Charter:
         actor = Actor(None, administrator, self.login, frozenset()) if is_new or planned else self.actor(administrator)
 
         before = None if is_new else self.rules.library
-        if before and (changed := list(changed_types(before, rules.library))):
-            raise InvalidInput("\n".join(changed))
 
         def work(session: Session) -> Setup:
-            if before is not None:
-                refuse_lost_records(session, before, rules.library)
-            migration = plan(session, rules.metadata)
-            completion = complete(session, rules.metadata, before, rules.library)
-            if before is not None:
-                after, today = rules.library, self.clock.today
-                Objections(session, rules.metadata, before, after, migration, completion, today).refuse()
+            migration, completion = self.prepared(session, before, rules)
             if planned:
                 return Setup(migration, completion, pack.hash)
             migration.apply(session)
@@ -166,6 +162,23 @@ class Charter:
         self.__dict__.pop("rules", None)
         self.__dict__.pop("settings", None)
         return done
+
+    def prepared(self, session: Session, before: Library | None, rules: Rules) -> tuple[Migration, Completion]:
+        """What tables and records become; raises InvalidInput with all that they have against the rules.
+
+        What a pack no longer knows, or knows as something else, is said first: nothing else can be asked of it.
+        """
+        after = rules.library
+        if before and (lost := [*changed_types(before, after), *lost_records(session, before, after)]):
+            raise InvalidInput("\n".join(lost))
+        migration = plan(session, rules.metadata)
+        completion = complete(session, rules.metadata, before, after)
+        said = list(completion.refusals)
+        if before:
+            said += Objections(session, rules.metadata, before, after, migration, completion, self.clock.today).all()
+        if said:
+            raise InvalidInput("\n".join(said))
+        return migration, completion
 
     def put_in(
         self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor, completion: Completion,

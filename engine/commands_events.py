@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from . import definitions as d
 from .batch import Batch, pieces
 from .commands import Call, Progress, event_named, pairs_given, record_named, unknown, values_given, warnings_named
+from .commands_chosen import Chosen, chosen_by_keys, chosen_where
 from .commands_keys import Keys
-from .commands_records import Chosen, chosen_by_keys, chosen_where
 from .commands_verdicts import AMOUNTS, PLAN, TREE, VERDICT, Planned, Verdict, referred
 from .errors import DONE, REFUSED, InvalidInput, UsageFault
 from .firings import Request, Root, in_tree_order

@@ -72,17 +72,21 @@ def import_rows(call: Call, name: str, files: Sequence[Path], mapping_name: str 
     record = record_named(call.library, name)
     mapping = mapping_for(call.library, record, mapping_name)
     sets = file_sets(mapping, files)
+    accepted = warnings_named(call.library, wishes.acknowledged)
     results: list[Imported] = []
     try:
         for files_by_name in sets:
-            results.append(imported(call, mapping, files_by_name, wishes))
-    finally:
+            results.append(imported(call, mapping, files_by_name, wishes, accepted))
+    except BaseException:
         # A file that cannot be read ends it; what the files before it came to is said all the same.
-        code = print_import(call, name, mapping_name, results, wishes)
-    return code
+        if results:
+            print_import(call, name, mapping_name, results, wishes)
+        raise
+    return print_import(call, name, mapping_name, results, wishes)
 
 
 def print_import(call: Call, name: str, mapping_name: str | None, results: Sequence[Imported], wishes: Wishes) -> int:
+    """Print what stands against rows, and say what each file came to; gives the exit code."""
     problems = [problem for result in results for problem in result.problems]
     if call.shape == "table":
         print_refused(call, problems)
@@ -109,10 +113,11 @@ def print_refused(call: Call, problems: Sequence[RowProblem]) -> None:
         sheet.end()
 
 
-def imported(call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: Wishes) -> Imported:
+def imported(
+    call: Call, mapping: m.Mapping, files: Mapping[str, Path], wishes: Wishes, accepted: frozenset[str]
+) -> Imported:
     progress = Progress()
     batch = call.batch(wishes.plan)
-    accepted = warnings_named(call.library, wishes.acknowledged)
     result = import_files(
         batch, mapping, files, wishes.skip_refused, acknowledged=accepted,
         on_progress=lambda now: progress.at(now.rows - progress.done),

@@ -1,11 +1,11 @@
-"""The command `list`, and how the records are found that other commands work on."""
+"""The command `list`: the records of a type, with what may be done next and by whom."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +15,14 @@ from . import definitions as d
 from .batch import pieces
 from .commands import Call, filtered, record_named
 from .commands_keys import Keys, columns_shown, in_key_order, key_text
-from .errors import DONE, UsageFault
-from .gathering import Gatherer
+from .errors import DONE
 from .model import Parts, Type
 from .next_steps import Next, NextStep
 from .notation import counted
 from .queries import types_of
-from .source import did_you_mean
 from .store import Session, decoder
 
 CHUNK = 1000
-MOST_NAMED = 20
 MOST_ACTORS = 3  # named for a step of a list
 
 
@@ -174,58 +171,3 @@ class Listing:
     def places(self, currencies: dict[Parts, Any]) -> dict[Parts | None, int]:
         known = self.library.manifest.currencies
         return {path: known[code] for path, code in currencies.items() if code in known}
-
-
-# --- the records that are meant --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A record that a command is to work on."""
-
-    id: int
-    key: str
-
-
-def chosen_by_keys(call: Call, session: Session, record: d.Record, keys: Sequence[str]) -> list[Chosen]:
-    """The records of these keys, each once; raises UsageFault that names every key of nothing."""
-    gatherer = call.gatherer(session)
-    found = gatherer.ids_of(record.name, keys)
-    missing = [key for key in keys if key not in found]
-    if missing:
-        raise UsageFault("\n".join(_missing(call, gatherer, record, missing)))
-    return list({found[key]: Chosen(found[key], key) for key in keys}.values())
-
-
-def _missing(call: Call, gatherer: Gatherer, record: d.Record, missing: Sequence[str]) -> Iterator[str]:
-    paths = call.library.key_paths(record)
-    for key in missing[:MOST_NAMED]:
-        near = did_you_mean(key, _some_keys(gatherer, record))
-        said = f"There is no {record.name} `{key}`"
-        if len(paths) > 1 and key.count("/") != len(paths) - 1:
-            near = f"its key has {len(paths)} parts: {'/'.join('.'.join(p) for p in paths)}"
-        yield f"{said}; {near}." if near and not near.endswith("?") else f"{said}; {near}" if near else f"{said}."
-    if len(missing) > MOST_NAMED:
-        yield f"… and {len(missing) - MOST_NAMED:,} more."
-
-
-def _some_keys(gatherer: Gatherer, record: d.Record, most: int = 5000) -> list[str]:
-    joined = gatherer.joined(record.name)
-    paths = gatherer.library.key_paths(record)
-    decode = decoder(types_of(gatherer.library, record, paths))
-    return [key_text(decode(row)) for row in gatherer.session.rows(joined.select(paths).limit(most))]
-
-
-def chosen_where(
-    call: Call, session: Session, record: d.Record, where: str, among: Iterable[int] | None
-) -> list[Chosen]:
-    """The records that meet a condition, in the order of their keys; of those named, where some are."""
-    joined = call.joined(record)
-    condition = filtered(call, joined, where)
-    keys = call.library.key_paths(record)
-    order = in_key_order(call.library, joined)
-    statement = joined.select([("id",), *keys]).where(condition).order_by(*order)
-    decode = decoder(types_of(call.library, record, [("id",), *keys]))
-    rows = [decode(row) for row in session.rows(statement)]
-    wanted = None if among is None else set(among)
-    return [Chosen(row[0], key_text(row[1:])) for row in rows if wanted is None or row[0] in wanted]

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from . import definitions as d
 from .commands import Call, record_named
-from .commands_records import Line, Listing, chosen_by_keys
+from .commands_chosen import chosen_by_keys
+from .commands_records import Line, Listing
 from .errors import DONE, UsageFault
 from .explanation_keys import find_record
 from .next_steps import NextStep, next_step_lines, next_steps

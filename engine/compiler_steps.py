@@ -10,7 +10,6 @@ from . import definitions as d
 from . import programs as p
 from .cells import joined
 from .errors import CharterFault
-from .expression_python import FUNCTIONS as RUNTIME
 from .expressions import Path, parse
 from .frames import Frame, PostingFrame
 from .model import SCALES, Parts
@@ -205,34 +204,33 @@ class Steps:
         lines = ["def entries(v):", "    out = []"]
         guards = []
         for row in posting.rows:
-            row_guard = joined(self.compiler.cell_sources(inner, row.cells))
-            self.compiler.need(row_guard)
-            guards.append(row_guard or "True")
-            with self.compiler.under(row_guard):
-                lines += self.entry_lines(inner, posting, row, ledger, row_guard)
-                self.requirements += [
-                    self.compiler.requirement(inner, r, joined([g for g in (guard, row_guard) if g]))
-                    for r in row.requirements
-                ]
-        if posting.refusal:
-            any_row = " or ".join(f"({g})" for g in guards) or "False"
-            source = f"not ({guard}) or ({any_row})" if guard else any_row
-            self.requirements.append(
-                (
-                    source,
-                    self.compiler.checked(inner, f"{posting.name} has a row", source, posting.refusal, posting.place),
-                )
-            )
+            guards.append(joined(self.compiler.cell_sources(inner, row.cells)))
+            lines += self.row_lines(inner, posting, row, ledger, guards[-1], guard)
+        self.require_row(inner, posting, guards, guard)
         self.compiler.need(head)
-        space: dict[str, Any] = {
-            "__builtins__": {},
-            **RUNTIME,
-            **self.compiler.constants.names,
-            **self.compiler.runtime,
-        }
-        exec(compile("\n".join([*lines, "    return out"]), f"<{posting.name}>", "exec"), space)
-        code = p.VoucherCode(posting.name, posting.series, self.compiler.function(head), space["entries"])
+        entries = self.compiler.executed([*lines, "    return out"], posting.name)["entries"]
+        code = p.VoucherCode(posting.name, posting.series, self.compiler.function(head), entries)
         return p.Effect("post", when, step.place, voucher=code)
+
+    def row_lines(
+        self, frame: Frame, posting: d.Posting, row: d.PostingRow, ledger: d.Ledger, row_guard: str, guard: str
+    ) -> list[str]:
+        """The lines that make the entries of a row; what the row requires is asked where row and step apply."""
+        both = joined([g for g in (guard, row_guard) if g])
+        self.compiler.need(row_guard)
+        with self.compiler.under(row_guard):
+            lines = list(self.entry_lines(frame, posting, row, ledger, row_guard))
+            self.requirements += [self.compiler.requirement(frame, r, both) for r in row.requirements]
+        return lines
+
+    def require_row(self, frame: Frame, posting: d.Posting, row_guards: list[str], guard: str) -> None:
+        """Where the posting says so, one of its rows applies."""
+        if posting.refusal:
+            any_row = " or ".join(f"({g or 'True'})" for g in row_guards) or "False"
+            source = f"not ({guard}) or ({any_row})" if guard else any_row
+            name = f"{posting.name} has a row"
+            checked = self.compiler.checked(frame, name, source, posting.refusal, posting.place)
+            self.requirements.append((source, checked))
 
     def entry_lines(
         self, frame: Frame, posting: d.Posting, row: d.PostingRow, ledger: d.Ledger, guard: str

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import MetaData, Row, Table, func, inspect, literal, or_, select
 
 from . import definitions as d
-from .errors import IntegrityBroken, InvalidInput, Place
+from .errors import IntegrityBroken, Place
 from .facts import plain, written
 from .library import Library
 from .log_texts import UNREADABLE, named, reads_of
@@ -62,9 +62,17 @@ class Lack:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What records that are there get."""
+    """What records that are there lack: what fills it, and what is said where nothing does."""
 
     lacks: tuple[Lack, ...] = ()
+
+    @property
+    def filled(self) -> list[Lack]:
+        return [each for each in self.lacks if each.value is not None]
+
+    @property
+    def refusals(self) -> list[str]:
+        return [each.refusal for each in self.lacks if each.value is None]
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -92,20 +100,16 @@ class Completion:
 
 
 def complete(session: Session, metadata: MetaData, before: Library | None, after: Library) -> Completion:
-    """What the records that are there lack under `after` and had no need of under `before`, the pack in force.
-
-    Raises InvalidInput, with every such field, where nothing says what it would be.
-    """
+    """What the records that are there lack under `after` and had no need of under `before`, the pack in force."""
     there = set(inspect(session.connection).get_table_names())
-    lacks = [
-        each
-        for record in after.records()
-        if record.name in there
-        for each in lacking(session, metadata.tables[record.name], after, record, needed_of(before, record.name))
-    ]
-    if refused := [each.refusal for each in lacks if each.value is None]:
-        raise InvalidInput("\n".join(refused))
-    return Completion(tuple(lacks))
+    return Completion(
+        tuple(
+            each
+            for record in after.records()
+            if record.name in there
+            for each in lacking(session, metadata.tables[record.name], after, record, needed_of(before, record.name))
+        )
+    )
 
 
 def needed_of(library: Library | None, name: str) -> set[str]:

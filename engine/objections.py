@@ -16,7 +16,6 @@ from sqlalchemy import table as table_named
 
 from . import definitions as d
 from .completion import Completion
-from .errors import InvalidInput
 from .facts import Facts, plain
 from .gathering import Gatherer
 from .library import Library
@@ -28,20 +27,15 @@ SHOWN = 3  # of the keys that several records would share
 GRANT = "role_grant"
 
 
-def refuse_lost_records(session: Session, before: Library, after: Library) -> None:
-    """Raise InvalidInput where the new pack does not know record types, or a ledger, of which there is something."""
+def lost_records(session: Session, before: Library, after: Library) -> Iterator[str]:
+    """Record types, and a ledger, that the new pack does not know and of which there is something."""
     lost = [r.name for r in before.records() if after.record(r.name) is None]
     ledger = [VOUCHER] if before.manifest.ledger and not after.manifest.ledger else []
-    told = []
     for name in [*lost, *ledger]:
         ((count,),) = session.rows(select(func.count()).select_from(table_named(name)))
         if count:
             what = "no ledger, and vouchers" if name == VOUCHER else f"no record type {name}, and records of it"
-            told.append(
-                f"The pack {after.manifest.name} has {what} are there: {count:,}. What is there must stay known."
-            )
-    if told:
-        raise InvalidInput("\n".join(told))
+            yield f"The pack {after.manifest.name} has {what} are there: {count:,}. What is there must stay known."
 
 
 @dataclass(frozen=True)
@@ -56,10 +50,9 @@ class Objections:
     completion: Completion
     today: date
 
-    def refuse(self) -> None:
-        """Raise InvalidInput with everything that is against the pack, a line each."""
-        if said := [*self.of_records(), *self.of_grants()]:
-            raise InvalidInput("\n".join(said))
+    def all(self) -> list[str]:
+        """Everything that is against the pack, a line each."""
+        return [*self.of_records(), *self.of_grants()]
 
     def of_records(self) -> Iterator[str]:
         inspector = inspect(self.session.connection)
@@ -77,7 +70,7 @@ class Objections:
 
     def shared_keys(self, record: d.Record, columns: Collection[str]) -> Iterator[str]:
         """A key that is new, or is completed, and that several records would have."""
-        given = {each.field: each.kept for each in self.completion.lacks if each.record == record.name}
+        given = {each.field: each.kept for each in self.completion.filled if each.record == record.name}
         is_new = self.migration.makes_index(f"key_of_{record.name}")
         if not record.key or not (is_new or given.keys() & {*record.key}):
             return

@@ -122,6 +122,12 @@ class Operations:
     def function(self, source: str, *arguments: str) -> Callable[..., Any]:
         return compile_function(source, arguments or ("v",), {**self.constants.names, **self.runtime})
 
+    def executed(self, lines: list[str], title: str) -> dict[str, Any]:
+        """What a function of several lines leaves, by name; `title` stands for it in what went wrong."""
+        space: dict[str, Any] = {"__builtins__": {}, **RUNTIME, **self.constants.names, **self.runtime}
+        exec(compile("\n".join(lines), f"<{title}>", "exec"), space)
+        return space
+
     # --- in order ---
 
     def segments(self, rule: str, selecting: int) -> list[p.Segment]:
@@ -176,7 +182,6 @@ class Operations:
             if operation.guards and not operation.always:
                 source = f"({source}) if {' or '.join(f'({g})' for g in operation.guards)} else None"
             lines.append(f"        v[{operation.index}] = {source}")
-        space: dict[str, Any] = {"__builtins__": {}, **RUNTIME, **self.constants.names, **self.runtime}
-        exec(compile("\n".join(lines), f"<{rule}>", "exec"), space)
+        space = self.executed(lines, rule)
         aliases = tuple(o.index for o in run if isinstance(o, p.Alias))
         yield p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases, run[0].stage)

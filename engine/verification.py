@@ -12,10 +12,10 @@ from sqlalchemy import Row, func, inspect, select
 
 from . import catalog
 from . import definitions as d
-from .application import Charter, kept_pack, rules_of
+from .application import Charter, kept_pack, rules_in
 from .batch import Rules, pieces
 from .completion import Given, completed, completion_of, packs_put_in_force
-from .errors import IntegrityBroken, InvalidInput
+from .errors import IntegrityBroken
 from .facts import digest, plain, without_tail, written
 from .heads import bare_head, read_head, write_head
 from .journal import FIRST_HASH, chained
@@ -105,11 +105,7 @@ def _from_session(session: Session, by_hash: dict[str, Rules]) -> Callable[[str]
 
     def get(pack: str) -> Rules:
         if pack not in by_hash:
-            sql = f"SELECT compiled FROM {PACK} WHERE hash = {'?' if session.is_sqlite else '%s'}"
-            found = session.connection.exec_driver_sql(sql, (pack,)).first()
-            if found is None:
-                raise InvalidInput(f"The store holds no pack {pack}.")
-            by_hash[pack] = rules_of(kept_pack(pack, found[0]))
+            by_hash[pack] = rules_in(session, pack)
         return by_hash[pack]
 
     return get

@@ -13,7 +13,7 @@ import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter
 from charter.engine.errors import CONFLICT, Conflict, InvalidInput
-from charter.engine.firings import Request
+from charter.engine.firings import Request, Root
 from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.tables import COUNTER, FACT, HEAD, LOG, PACK
@@ -137,12 +137,17 @@ def test_what_a_process_takes_decides_what_it_selects(depot: World) -> None:
     assert len(sent_on) == 4
 
 
+def sending_all(world: World) -> Iterator[tuple[list[Root], int]]:
+    """The run of the process, chunk by chunk."""
+    process = world.rules.library.process("send_all")
+    assert process is not None
+    return run(world.batch(), process, takes_of(process.takes, {"until": "2026-03-31"}, "send_all"))
+
+
 def test_killed_between_chunks_and_run_again_nothing_is_done_twice(everywhere: World, stores: Stores) -> None:
     """The generator stops after the first chunk; the run after it does the rest."""
     entered(everywhere, 35)
-    process = everywhere.rules.library.process("send_all")
-    assert process is not None
-    begun = run(everywhere.batch(), process, takes_of(process.takes, {"until": "2026-03-31"}, "send_all"))
+    begun = sending_all(everywhere)
     roots, of = next(begun)
     begun.close()
     assert (len(roots), of) == (10, 35)
@@ -162,9 +167,7 @@ def test_killed_between_chunks_and_run_again_nothing_is_done_twice(everywhere: W
 def test_work_under_a_pack_that_is_no_longer_in_force_stops(everywhere: World, tmp_path: Path) -> None:
     """Another process puts a pack in force between two chunks: nothing more is decided by the old rules."""
     entered(everywhere, 35)
-    process = everywhere.rules.library.process("send_all")
-    assert process is not None
-    begun = run(everywhere.batch(), process, takes_of(process.takes, {"until": "2026-03-31"}, "send_all"))
+    begun = sending_all(everywhere)
     roots, _ = next(begun)
     shutil.copytree(DEPOT, tmp_path / "depot")
     (tmp_path / "depot" / "more.yaml").write_text("parameters: more\ndoc: More.\nvalues: {}\n")

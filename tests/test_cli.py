@@ -163,6 +163,15 @@ def test_what_files_before_a_wrong_one_came_to_is_said(setting: Desk) -> None:
     assert result.exit_code == 3
     assert "A.csv: 1 row of customer: 1 created." in result.stderr
     assert "head " in result.stderr
+    assert setting.run("-o", "json", "--as", "pat", "import", "customer", "nowhere.csv").stdout == ""
+
+
+def test_every_warning_that_nobody_knows_is_said(setting: Desk) -> None:
+    wrong = ("--acknowledge", "dear", "--acknowledge", "unposted_costs")
+    result = setting.run("--as", "pat", "fire", "period", "close", "NORTH/2026-01", *wrong)
+    assert result.exit_code == 2
+    assert "no warning `dear`" in result.stderr
+    assert "no warning `unposted_costs`" in result.stderr
 
 
 def test_a_second_init_changes_nothing(setting: Desk) -> None:

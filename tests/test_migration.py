@@ -329,6 +329,17 @@ def test_a_state_in_which_records_stand_is_not_removed(everywhere: World, rewrit
     assert verify(after.charter, reperform=True).problems == []
 
 
+def test_what_records_lack_and_what_they_have_against_a_pack_are_said_at_once(
+    depot: World, rewritten: Rewritten
+) -> None:
+    ordered(depot, "1")
+    colour = "  colour:     {type: text, doc: A colour.}\n  note:       {type: text"
+    pack = rewritten(("order.yaml", "draft", "drawn"), ("records.yaml", "  note:       {type: text", colour))
+    said = " ".join(refused(depot, pack))
+    assert "order.colour is needed and has no default" in said
+    assert "no state `draft` any more" in said
+
+
 def test_a_workflow_by_which_records_stand_is_not_removed(depot: World, rewritten: Rewritten) -> None:
     """Nor one without records whose state the table insists on."""
     ordered(depot, "1")
