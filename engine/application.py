@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cached_property
 
-from sqlalchemy import MetaData, inspect, select
+from sqlalchemy import inspect, select
 
 from . import catalog
+from .actors import actor_in
 from .batch import Batch, Clock, Rules
 from .completion import EVENT, FIELD, RECORD, Completion, complete
 from .errors import IntegrityBroken, InvalidInput, Refused, UsageFault
@@ -240,21 +240,6 @@ class Charter:
     def first_grant(self, administrator: str) -> Request:
         values = {"actor": KeyText(administrator), "role": "administrator", "from": self.clock.today}
         return Request("role_grant", "grant", None, values, "init")
-
-
-def actor_in(session: Session, metadata: MetaData, number: str, today: date) -> Actor | None:
-    """The actor of that number with its login and the roles held on that day; None where unknown or retired."""
-    actors, grants = metadata.tables["actor"], metadata.tables["role_grant"]
-    active = (actors.c.number == number) & (actors.c.state == "active")
-    found = session.rows(select(actors.c.id, actors.c.number, actors.c.login).where(active))
-    if not found:
-        return None
-    id_, _, login = found[0]
-    held = select(grants.c.role, grants.c.held_for).where(
-        grants.c.actor == id_, grants.c.state == "held", grants.c["from"] <= today,
-        (grants.c.until.is_(None)) | (grants.c.until >= today),
-    )  # fmt: skip
-    return Actor(id_, number, login or "", frozenset((r, h) for r, h in session.rows(held)))
 
 
 def master_rows(rules: Rules, session: Session) -> Iterator[list[Request]]:

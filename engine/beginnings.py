@@ -168,7 +168,7 @@ class Beginnings:
             return None
         v: list[Any] = [None] * program.width
         v[p.OWN], v[p.GIVEN], v[p.SETTING] = row, given, self.work.setting
-        return Firing(a.root, a.parent, program, row[0], v)
+        return Firing(a.root, a.parent, program, row[0], v, acting_for=a.parent.acting_for if a.parent else None)
 
     def given(self, program: p.Program, a: Asked, row: list[Any]) -> tuple[Any, ...] | None:
         """What the event takes, in order; what is not given stays as it is or has its default."""

@@ -116,6 +116,9 @@ def _check_find(f: Findings, e: Element, names: Names) -> None:
 def _check_who(f: Findings, e: Element, record: d.Record, names: Names) -> None:
     if e.has("field"):
         f.path_to(e.at("field"), names, "an actor", "ref", of="actor")
+        if e.word("field") == "actor" and "actor" not in names.taken:
+            said = "`actor` is whoever fires the event, so that anybody could"
+            f.say("R208", said, mark(e.at("field")), "name a field; one of that name is `this.actor`")
     elif e.has("decision"):
         _check_who_decides(f, e, record, names)
     elif e.has("role"):

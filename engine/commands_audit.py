@@ -29,8 +29,8 @@ class Past:
         changed = [f"{c.field}: {c.before or 'none'} -> {c.after or 'none'}" for c in e.changes]
         changes = "; ".join([*changed, *(f"{name}: {value}" for name, value in said_besides(e))])
         yield (
-            e.at, e.event, e.from_state or "", e.to_state or "", e.actor, e.login, e.caused_by or e.right, e.rule,
-            e.place, ", ".join(e.vouchers), changes, e.imported or "",
+            e.at, e.event, e.from_state or "", e.to_state or "", e.actor, e.login, e.acting_for or "",
+            e.caused_by or e.right, e.rule, e.place, ", ".join(e.vouchers), changes, e.imported or "",
         )  # fmt: skip
 
     def data(self) -> dict[str, Any]:
@@ -38,7 +38,8 @@ class Past:
 
 
 HISTORY = (
-    "at", "event", "from", "to", "actor", "login", "by right of", "rule", "place", "vouchers", "changes", "source",
+    "at", "event", "from", "to", "actor", "login", "for", "by right of", "rule", "place", "vouchers",
+    "changes", "source",
 )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ class Portrait:
 
 def step_said(step: NextStep) -> str:
     """A step in one line: where it leads, who may, what it needs."""
-    who = "; ".join(f"{right.said}: {', '.join(right.actors) or 'nobody'}" for right in step.who)
+    who = "; ".join(f"{right.said}: {', '.join(right.people) or 'nobody'}" for right in step.who)
     needs = ", ".join(t.name for t in step.takes if t.needed)
     parts_said = [f"to {step.leads_to or 'nothing'}", who or f"comes with {', '.join(step.fired_by)}"]
     return "; ".join([*parts_said, *([f"needs {needs}"] if needs else [])])

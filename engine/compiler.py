@@ -106,7 +106,7 @@ class Compiler(Operations):
     def entitlement(self, frame: Frame, who: d.Who) -> p.Entitlement:
         if who.field:
             holder = self.function(frame.load(who.field))
-            said = " of the ".join(reversed(who.field))
+            said = " of the ".join(reversed([name for name in who.field if name != "this"]))
             return p.Entitlement(None, holder, None, f"the {said}", who.place)
         held_for = self.role_holder(frame, who)
         if who.decision:

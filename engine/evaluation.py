@@ -65,8 +65,7 @@ class Evaluation:
             if not self.holds_all(program, firing):
                 self.refuse_requirements(program, firing)
         refuse_grants(self.work.library, program, firings)
-        for rule in program.people:
-            self.permission.keep_apart(rule, [f for f in firings if not f.pending])
+        self.permission.keep_apart(program, [f for f in firings if not f.pending])
         self.say_all(program, firings)
 
     def go_on(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:

@@ -108,8 +108,8 @@ class Change:
 class Event:
     """One row of the log, put into words.
 
-    `cause` is the log's number of the event that fired it; `imported` the file:line it came from, None where no file
-    was imported.
+    `acting_for` is the actor in whose place it was done, if any; `cause` the log's number of the event that fired it;
+    `imported` the file:line it came from, None where no file was imported.
     """
 
     log: int
@@ -131,6 +131,7 @@ class Event:
     imported: str | None
     changes: tuple[Change, ...]
     vouchers: tuple[str, ...]
+    acting_for: str | None = None
     readings: tuple[Reading, ...] = ()
     decisions: tuple[Decision, ...] = ()
     lets: tuple[Named, ...] = ()

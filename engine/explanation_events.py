@@ -38,7 +38,7 @@ class Events:
             row.id, row.at, row.actor, row.login, row.right, self.keys.called(row.record, row.record_id), row.event,
             row.from_state, row.to_state, row.rule, at(t.place), t.doc, then.source,
             f"{then.pack.name} {then.pack.version} ({row.pack[:12]})", row.cause, self.caused_by(row), row.source,
-            tuple(self.changes(then, row)), tuple(self.past.numbers[row.id]),
+            tuple(self.changes(then, row)), tuple(self.past.numbers[row.id]), row.acting_for,
         )  # fmt: skip
         if not detailed:
             return replace(event, readings=tuple(self.readings.given(Slots(then, row, ()))))

@@ -123,7 +123,8 @@ def _head_lines(event: Event) -> Iterator[str]:
     states = f"{event.from_state or 'nothing'} -> {event.to_state or 'nothing'}"
     yield f"{moment(event.at)}  {event.event} of {event.record}: {states}"
     right = f"fired by {event.caused_by}" if event.caused_by else f"right: {event.right}"
-    yield f"  by {event.actor} (login {event.login}), {right}"
+    acting_for = f", for {event.acting_for}" if event.acting_for else ""
+    yield f"  by {event.actor} (login {event.login}), {right}{acting_for}"
     yield f"  rule {event.rule}{told(event.place, event.source)} in pack {event.pack}"
     if event.imported:
         yield f"  from {event.imported}"

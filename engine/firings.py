@@ -38,14 +38,32 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegator:
+    """Somebody who lets an actor act in their place today: the `grants` passed on.
+
+    With `where_named` also what they may do because a record names them.
+    """
+
+    id: int
+    number: str
+    login: str
+    grants: frozenset[tuple[str, str | None]]
+    where_named: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts. `grants` are (role, record/key or None); `unbound` may do everything (tests, setting up a store)."""
+    """Who acts, and in whose place besides: `acts_for`. `grants` are (role, record/key or None).
+
+    `unbound` may do everything (tests, setting up a store).
+    """
 
     id: int | None
     number: str
     login: str
     grants: frozenset[tuple[str, str | None]]
     unbound: bool = False
+    acts_for: tuple[Delegator, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,7 +100,10 @@ class Voucher:
 
 @dataclass(slots=True)
 class Firing:
-    """One event on one record. `v` are its values as programs count them; `row` the record afterwards, None if gone."""
+    """One event on one record. `v` are its values as programs count them; `row` the record afterwards, None if gone.
+
+    `acting_for` is whose right it was, where that is not the actor's own.
+    """
 
     root: Root
     parent: Firing | None
@@ -91,6 +112,7 @@ class Firing:
     v: list[Any]
     row: list[Any] | None = None
     right: str = ""
+    acting_for: Delegator | None = None
     vouchers: list[Voucher] = field(default_factory=list)
     fired: list[Firing] = field(default_factory=list)
     pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)

@@ -170,7 +170,7 @@ class Journal:
         return (
             log_id, stream, number, work.now, work.actor.number, work.actor.login, right, program.record.name,
             firing.id, program.transition.event, program.rule, self.pack, before, to, cause, source, reads(firing),
-            self.basis(firing), changes(firing), vouchers,
+            self.basis(firing), changes(firing), vouchers, firing.acting_for and firing.acting_for.number,
         )  # fmt: skip
 
     def hashes(self, firing: Firing) -> list[str | None]:
@@ -285,7 +285,7 @@ def reasons_text(root: Root) -> str:
 
 def chained(before: str, row: Sequence[Any]) -> str:
     """The hash of a log row: over the hash before it in its stream and all its columns."""
-    return sha256((before + written(row)).encode()).hexdigest()
+    return sha256((before + written(without_tail(row))).encode()).hexdigest()
 
 
 def reads(firing: Firing) -> str:

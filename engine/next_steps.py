@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import localcontext
-from typing import Any
-
-from sqlalchemy import select
+from typing import Any, TypeAlias
 
 from . import definitions as d
 from . import programs as p
+from .actors import active_actors
 from .application import Charter
 from .batch import Rules
 from .compiler import compile_transition
@@ -22,16 +21,16 @@ from .execution import Work
 from .explanation_lines import told
 from .explanation_rules import at
 from .facts import Facts
-from .firings import Actor, Firing, Request, Root
+from .firings import Actor, Delegator, Firing, Request, Root
 from .gathering import Gatherer
 from .model import Type
 from .money import EXACT
-from .permission import Permission
+from .permission import Earlier, Permission
 from .store import Session
 from .tables import columns_of
 
-# By record: (event, actor, login) of what was fired on it before.
-Earlier = Mapping[int, Sequence[tuple[str, str, str]]]
+# An actor, and in whose place if not their own.
+Acting: TypeAlias = "tuple[Actor, Delegator | None]"
 
 # --- what is said ----------------------------------------------------------------------------------------------------
 
@@ -47,11 +46,25 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Delegate:
+    """An actor who may in the place of another."""
+
+    actor: str
+    acting_for: str
+
+
+@dataclass(frozen=True, slots=True)
 class Right:
     """One way of being allowed, in words, and the actors who have it today and are not kept from it."""
 
     said: str
     actors: tuple[str, ...]
+    delegates: tuple[Delegate, ...] = ()
+
+    @property
+    def people(self) -> list[str]:
+        """All who have it, in words."""
+        return [*self.actors, *(f"{d.actor} for {d.acting_for}" for d in self.delegates)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +89,8 @@ class NextStep:
     @property
     def actors(self) -> list[str]:
         """All who may, whatever their right, by name."""
-        return sorted({number for right in self.who for number in right.actors})
+        delegates = {d.actor for right in self.who for d in right.delegates}
+        return sorted({number for right in self.who for number in right.actors} | delegates)
 
 
 # --- what is possible next -------------------------------------------------------------------------------------------
@@ -95,24 +109,8 @@ class Next:
         self.session, self.rules, self.library, self.actor = session, rules, rules.library, actor
         self.clock, self.one_login = charter.clock, charter.is_demonstration
         self.gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), rules.decided)
-        self.actors = self.active_actors()
+        self.actors = active_actors(session, rules.metadata, self.clock.today)
         self.known: dict[int, Asking] = {}
-
-    def active_actors(self) -> list[Actor]:
-        """Everybody who may act today, with the roles held."""
-        actors, grants = self.rules.metadata.tables["actor"], self.rules.metadata.tables["role_grant"]
-        today = self.clock.today
-        held = select(grants.c.actor, grants.c.role, grants.c.held_for).where(
-            grants.c.state == "held", grants.c["from"] <= today, (grants.c.until.is_(None)) | (grants.c.until >= today)
-        )
-        roles: dict[int, set[tuple[str, str | None]]] = defaultdict(set)
-        for id_, role, held_for in self.session.rows(held):
-            roles[id_].add((role, held_for))
-        active = select(actors.c.id, actors.c.number, actors.c.login).where(actors.c.state == "active")
-        return [
-            Actor(id_, number, login or "", frozenset(roles[id_]))
-            for id_, number, login in self.session.rows(active.order_by(actors.c.number))
-        ]
 
     def steps(self, name: str, ids: Sequence[int]) -> dict[int, list[NextStep]]:
         """The steps by record; the store is asked once for all of them."""
@@ -152,7 +150,7 @@ class Asking:
         sources = [s for op in self.program.operations for s in op.sources]
         # What whoever fires it gives, and the decision about who may rests on.
         self.given = [i for i in range(len(self.program.taken)) if any(f"v[{p.GIVEN}][{i}]" in s for s in sources)]
-        self.entitled: dict[tuple[int, Any], list[Actor]] = {}
+        self.entitled: dict[tuple[int, Any], list[Acting]] = {}
 
     def steps(self, rows: Sequence[list[Any]]) -> Iterator[tuple[int, NextStep]]:
         """(id, step) for each of these rows that the transition's conditions do not rule out."""
@@ -169,7 +167,7 @@ class Asking:
                 yield firing.id, self.step(firing, self.rights_in_words(), {}, False)
             elif self.program.when is None or self.program.when(firing.v):
                 rights, kept_from = self.rights(firing, earlier)
-                yield firing.id, self.step(firing, rights, kept_from, self.may(firing, kept_from, earlier))
+                yield firing.id, self.step(firing, rights, kept_from, self.may(firing, earlier))
 
     def begun(self, row: list[Any]) -> Firing:
         given = tuple(row[self.place[n]] if n in self.place else None for n in self.program.taken)
@@ -199,38 +197,47 @@ class Asking:
         """(the ways of being allowed with who has them, what keeps some of these from it)."""
         rights, kept_from = [], {}
         for i, e in enumerate(self.program.entitlements):
-            entitled = self.entitled_to(i, self.work.permission.asked(e, firing))
-            barred = {a.number: said for a in entitled if (said := self.barred(a, firing, earlier))}
-            kept_from.update(barred)
-            actors = tuple(a.number for a in entitled if a.number not in barred)
-            rights.append(Right(self.work.permission.needed(e, firing), actors))
+            actors, delegates = [], []
+            for actor, delegator in self.entitled_to(i, self.work.permission.asked(e, firing)):
+                if said := self.barred(actor, firing, earlier, delegator):
+                    kept_from[actor.number] = said
+                elif delegator:
+                    delegates.append(Delegate(actor.number, delegator.number))
+                else:
+                    actors.append(actor.number)
+            needed = self.work.permission.needed(e, firing)
+            rights.append(Right(needed, tuple(actors), tuple(delegates)))
         return tuple(rights), kept_from
 
-    def entitled_to(self, index: int, asked: Sequence[tuple[str | None, Any]]) -> list[Actor]:
-        """Who has what is asked; it is asked of every actor, but once for all records that ask the same."""
+    def entitled_to(self, index: int, asked: Sequence[tuple[str | None, Any]]) -> list[Acting]:
+        """Who has what is asked, and in whose place; it is asked of every actor, but once for all that ask the same."""
         key = (index, tuple(asked))
         if key not in self.entitled:
             e = self.program.entitlements[index]
-            self.entitled[key] = [a for a in self.next.actors if self.acting(a).right_by(e, asked)]
+            self.entitled[key] = [
+                (actor, who)
+                for actor in self.next.actors
+                for who in (None, *self.acting(actor).delegators(self.record))
+                if self.work.permission.right_by(e, asked, who)
+            ]
         return self.entitled[key]
 
-    def may(self, firing: Firing, kept_from: Mapping[str, str], earlier: Sequence[Earlier]) -> bool:
+    def may(self, firing: Firing, earlier: Sequence[Earlier]) -> bool:
         actor = self.next.actor
-        if actor is None or actor.number in kept_from:
+        if actor is None:
             return False
         permission = self.acting(actor)
-        entitled = actor.unbound or any(permission.right_of(e, firing) for e in self.program.entitlements)
-        return entitled and not self.barred(actor, firing, earlier)
+        own = actor.unbound or any(permission.right_of(e, firing) for e in self.program.entitlements)
+        ways = [*([None] if own else []), *(who for _, who in permission.delegated(self.program, firing))]
+        return any(not self.barred(actor, firing, earlier, who) for who in ways)
 
     def acting(self, actor: Actor) -> Permission:
         self.work.permission.actor = actor
         return self.work.permission
 
-    def barred(self, actor: Actor, firing: Firing, earlier: Sequence[Earlier]) -> str:
+    def barred(self, actor: Actor, firing: Firing, earlier: Sequence[Earlier], delegator: Delegator | None) -> str:
         """Why an actor may not, because the people must be different; empty where nothing keeps it."""
-        permission = self.acting(actor)
-        rules = zip(self.program.people, earlier, strict=True)
-        return " ".join(said for rule, found in rules if (said := permission.same_person(rule, firing, found)))
+        return " ".join(said for _, said in self.acting(actor).barring(self.program, firing, earlier, delegator))
 
 
 UNKNOWN = Actor(None, "", "", frozenset())
@@ -279,7 +286,7 @@ def next_step_lines(steps: Sequence[NextStep]) -> Iterator[str]:
         needed = [f"{t.name} ({t.type})" for t in step.takes if t.needed]
         if needed:
             yield f"  needs {', '.join(needed)}"
-        yield from (f"  {right.said}: {', '.join(right.actors) or 'nobody'}" for right in step.who)
+        yield from (f"  {right.said}: {', '.join(right.people) or 'nobody'}" for right in step.who)
         yield from (f"  {said}" for said in step.kept_from)
         if step.fired_by:
             yield f"  {'also ' if step.who else ''}comes with {', '.join(step.fired_by)}"

@@ -17,6 +17,7 @@ from sqlalchemy import Row, select
 from . import programs as p
 from .batch import Rules
 from .decisions import TableRow, decide
+from .delegations import Delegations
 from .errors import CharterFault, IntegrityBroken
 from .expression_python import ArithmeticProblem
 from .facts import ORDER, Facts, from_plain, plain, without_tail
@@ -44,6 +45,7 @@ class Reperformance:
     rules: Rules
     rules_at: Callable[[str], Rules]
     checked: int = 0
+    delegations: Delegations = field(init=False)
     _facts: dict[tuple[str, str], Any] = field(default_factory=dict)
     _actors: dict[str, int] = field(default_factory=dict)
 
@@ -52,6 +54,7 @@ class Reperformance:
         log = self.rules.metadata.tables[LOG]
         actors = self.rules.metadata.tables["actor"]
         self._actors = {n: i for i, n in self.session.rows(select(actors.c.id, actors.c.number))}
+        self.delegations = Delegations(self.session, self.rules.metadata, self._actors)
         last = 0
         while rows := self.session.rows(select(log).where(log.c.id > last).order_by(log.c.id).limit(AT_ONCE)):
             last = rows[-1].id
@@ -326,6 +329,7 @@ class Again:
 
     def differences(self) -> Iterator[str]:
         program, v = self.program, self.v
+        yield from self.page.whole.delegations.differences(self.row)
         if program.when is not None and not program.when(v):
             yield f"the conditions of {program.rule} do not hold"
         for requirement in program.requirements:

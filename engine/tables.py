@@ -139,7 +139,8 @@ def own_tables(metadata: MetaData) -> None:
         number("id", primary_key=True), text("stream"), number("number"), text("at"), text("actor"), text("login"),
         text("right"), text("record"), number("record_id"), text("event"), text("rule"), text("pack"),
         text("from_state", nullable=True), text("to_state", nullable=True), number("cause", nullable=True),
-        text("source", nullable=True), text("reads"), text("basis"), text("changes"), text("vouchers"), text("hash"),
+        text("source", nullable=True), text("reads"), text("basis"), text("changes"), text("vouchers"),
+        text("acting_for", nullable=True), text("hash"),
         UniqueConstraint("stream", "number", name="number_in_stream"),
     )  # fmt: skip
     Index("by_record", log.c.record, log.c.record_id)

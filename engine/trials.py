@@ -18,7 +18,8 @@ from sqlalchemy import func, select
 
 from . import catalog
 from . import definitions as d
-from .application import Charter, actor_in, refusals, rules_of
+from .actors import actor_in
+from .application import Charter, refusals, rules_of
 from .batch import Batch, Clock, Rules
 from .definitions import Element
 from .errors import CharterFault, Place

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,8 @@ from uuid import uuid4
 
 import pytest
 from charter.engine import catalog
-from charter.engine.application import Charter, actor_in, rules_of
+from charter.engine.actors import actor_in
+from charter.engine.application import Charter, rules_of
 from charter.engine.batch import Batch, Clock, Rules
 from charter.engine.facts import Facts
 from charter.engine.firings import Actor, Request, Root
@@ -74,7 +75,7 @@ class World:
         with self.store.transaction() as session:
             found = actor_in(session, self.rules.metadata, who, day(self.today))
         assert found is not None, f"there is no actor {who}"
-        return Actor(found.id, found.number, self.logins.get(who, "test"), found.grants)
+        return replace(found, login=self.logins.get(who, "test"))
 
     def perform(self, requests: Sequence[Request], who: str | None = None, chunk: int = 1000) -> list[Root]:
         return [root for roots in self.batch(who).in_chunks(requests, chunk) for root in roots]
