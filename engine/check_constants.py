@@ -6,7 +6,7 @@ Values compare in the order of their type: dates as days, choices by their place
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,6 +17,7 @@ from .model import SCALES, Type
 
 Value: TypeAlias = "str | int | Decimal | bool"
 Regions: TypeAlias = "Mapping[tuple[str, ...], Region]"
+Sample: TypeAlias = "tuple[Any, str]"  # a value, and how it is written
 
 _PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]+)?")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -110,6 +111,27 @@ def region(cell: Cell, type_: Type) -> Region | None:
     return Region(type_, None, low, "above" in bounds, high, "below" in bounds)
 
 
+def is_met(one: Region, value: Any) -> bool:
+    """Whether a value, or none, is let through."""
+    return one.empty if value is None else not one.empty and one.holds(value)
+
+
+def samples(regions: Sequence[Region]) -> list[Sample]:
+    """Values for all that these regions of one type tell apart: every other value is like one of these."""
+    type_ = regions[0].type
+    if type_.kind == "choice":
+        return [(place, name) for place, name in enumerate(type_.choices)]
+    if type_.kind == "yes_or_no":
+        return [(True, "true"), (False, "false")]
+    bounds = {edge for r in regions for edge in (r.low, r.high, *(r.values or ())) if edge is not None}
+    if type_.kind in _TEXTS:
+        return [*((text, text) for text in sorted(bounds)), (_OTHER, "anything else")]
+    edges = sorted(bounds) or [_START.get(type_.kind, 0)]
+    step = 1 if isinstance(edges[0], int) else Decimal("0.000001")
+    near = dict.fromkeys(value for edge in edges for value in (edge, edge + step, edge - step))
+    return [(value, shown(type_, value)) for value in near]
+
+
 def is_void(one: Region) -> bool:
     """Whether no value at all is in the region, such as above 5 and below 3."""
     return not one.empty and one.values is None and _within(_candidates(one, one), one, one) is None and _is_exact(one)
@@ -171,6 +193,7 @@ def _candidates(one: Region, other: Region) -> list[Any]:
 
 
 _TEXTS = ("text", "time", "ref")
+_OTHER = "\uffff"  # a text that no rule has
 _START: dict[str, Any] = {"choice": 0, "yes_or_no": True, "date": date(2026, 1, 1).toordinal()}
 
 

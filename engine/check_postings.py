@@ -1,21 +1,25 @@
-"""Checks postings: every name of the ledger exists, every amount is rounded money, and every row balances."""
+"""Checks postings: every name of the ledger exists, every account is found, every amount is rounded money.
+
+That they balance is proved in `check_balance`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
 from . import definitions as d
+from .check_balance import BalanceRow, addends, balance_row, check_balance
 from .check_cells import check_cells
-from .check_decisions import asking_names
+from .check_decisions import input_types
 from .check_findings import Findings, mark, mark_key
 from .check_formulas import check_named
 from .check_workflows import check_requirements
 from .definitions import Element
 from .errors import Place
 from .expression_types import check
-from .expressions import Binary, Constant, ExpressionError, Node, Path, Unary, parse
+from .expressions import Constant, Node, Path, parse
 from .model import DATE, TEXT, Type
-from .scopes import Inner, Names, posting_names
+from .scopes import NO_RECORD, ElementNames, Names, element_names, posting_names
 
 
 def check_postings(f: Findings) -> None:
@@ -28,11 +32,10 @@ def check_postings(f: Findings) -> None:
         elif record is not None and posting is not None:
             names = posting_names(f.library, record, posting)
             _check_voucher(f, e.at("voucher"), names, ledger)
-            _check_account(f, e, record, ledger)
+            _check_accounts(f, e, names, ledger)
             check_named(f, e, names)
             f.message(e.at("otherwise").at("error"), names)
-            for row in e.items("rows"):
-                _check_row(f, row, names, ledger)
+            check_balance(f, [_check_row(f, row, names, ledger, i) for i, row in enumerate(e.items("rows"))])
             _check_sources(f, e)
 
 
@@ -45,7 +48,7 @@ def _check_voucher(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> N
     _check_dimensions(f, e, names, ledger)
 
 
-def _check_dimensions(f: Findings, e: Element, names: Names | Inner, ledger: d.Ledger) -> None:
+def _check_dimensions(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> None:
     for name, inner in e.pairs("dimensions"):
         if name in ledger.dimensions:
             f.expression(inner, names, ledger.dimensions[name].type.or_none())
@@ -53,77 +56,87 @@ def _check_dimensions(f: Findings, e: Element, names: Names | Inner, ledger: d.L
             f.unknown("dimension", name, mark_key(inner), ledger.dimensions)
 
 
-def _check_account(f: Findings, e: Element, record: d.Record, ledger: d.Ledger) -> None:
-    """The account decision reads its inputs from whatever record is posted."""
+# --- accounts ---
+
+
+def _check_accounts(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> None:
+    """The account decision gets its inputs: handed over, or read by their names from whatever record is posted."""
     decision = f.library.decision(ledger.account)
-    if decision is None or decision.of == record.name:
+    if decision is None:
         return
-    names = asking_names(f.library, decision, record)
-    for name, text in decision.inputs.items():
-        errors = check(parse(text.text), names)[1] if f.parsed(_at(e, text)) else []
+    of = f.library.record(decision.of) if decision.of else NO_RECORD
+    types = input_types(f.library, decision, of or NO_RECORD)
+    fields = {n: d.Field(n, type_) for n, type_ in types.items() if n != "account_key"}
+    taker = f"the account decision `{decision.name}`"
+    handed = f.given(e, "account_by", fields, names, taker)
+    for row in e.items("rows"):
+        inside = _inside(f, row, names)
+        if inside is None:
+            continue
+        more = handed | f.given(row, "account_by", fields, inside, taker)
+        each = [more | f.given(entry, "account_by", fields, inside, taker) for entry in row.items("entries")]
+        read = {n: text for n, text in decision.inputs.items() if any(n not in given for given in each)}
+        if decision.of == inside.record.name:
+            # What it reads from its own record is looked at where it is declared.
+            read = {n: text for n, text in read.items() if n in decision.input_types}
+        _check_read(f, row.at("for_each") if inside is not names else e.at("of"), inside, read)
+
+
+def _check_read(f: Findings, e: Element, inside: Names, read: Mapping[str, d.Text]) -> None:
+    outputs = inside.further if isinstance(inside, ElementNames) else {}
+    asking = Names(f.library, inside.record, further={**outputs, "account_key": TEXT})
+    for name, text in read.items():
+        errors = check(parse(text.text), asking)[1] if f.parsed(Element(e.source, e.path, text.text)) else []
         if errors:
-            said = f"the account decision cannot read its input `{name}` from `{record.name}`: {errors[0].message}"
-            f.say("R202", said, mark(e.at("of")))
-
-
-def _at(e: Element, text: d.Text) -> Element:
-    return Element(e.source, ("of",), text.text)
+            of = f"`{inside.record.name}`" if inside.record.name else "these answers"
+            said = f"the account decision cannot read its input `{name}` from {of}: {errors[0].message}"
+            if not any(x.message == said and x.place == e.place for x in f.found):
+                f.say("R202", said, mark(e), f"hand it over: `account_by: {{{name}: …}}`")
 
 
 # --- rows ---
 
 
-def _check_row(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> None:
-    check_cells(f, e, names)
-    inside = _each(f, e, names)
+def _check_row(f: Findings, e: Element, names: Names, ledger: d.Ledger, index: int) -> BalanceRow | None:
+    """What a row contributes to the balance; None where something is wrong in it, which is told."""
+    told = len(f.found)
+    inside = _inside(f, e, names)
+    if inside is None:
+        f.path_to(e.at("for_each"), names, "a list", "list")
+        if len(f.found) == told:
+            f.say("R202", f"`{e.word('for_each')}` is no list of records or answers", mark(e.at("for_each")))
+        return None
+    if inside is not names:
+        check_named(f, e, inside)
+        _check_sources(f, e)
+    regions = check_cells(f, e, inside)
     _check_dimensions(f, e, inside, ledger)
-    check_requirements(f, e, "require", names)
+    check_requirements(f, e, "require", inside)
     terms: list[tuple[str, int]] = []
-    is_sound = True
     for entry in e.items("entries"):
-        found = _check_entry(f, entry, inside, ledger)
-        is_sound = is_sound and found is not None
-        terms += found or []
-    difference = _sum(terms)
-    is_proved = inside is names and not _sum(_written_out(difference, names))
-    if is_sound and difference and not is_proved:
-        said = f"this row does not balance: debits - credits = {_shown(difference)}"
-        f.say("R501", said, mark(e.at("name")) if e.has("name") else mark(e))
+        terms += _check_entry(f, entry, inside, ledger)
+    return balance_row(e, index, inside, regions, terms) if len(f.found) == told else None
 
 
-def _each(f: Findings, e: Element, names: Names) -> Names | Inner:
-    """What the entries of a row see: the names of the posting or, for each child, the child's first."""
-    found = f.path_to(e.at("for_each"), names, "a list", "list") if e.has("for_each") else None
-    child = f.library.record(found.item.of) if found and found.item else None
-    return Inner(Names(f.library, child), names) if child else names
+def _inside(f: Findings, e: Element, names: Names) -> Names | None:
+    """What the entries of a row see: the names of the posting or, for each element of a list, the element's first."""
+    if not e.has("for_each"):
+        return names
+    return element_names(names, d.dotted(e.word("for_each")), e.texts("let"), d.build_uses(e))
 
 
-def _check_entry(f: Findings, e: Element, names: Names | Inner, ledger: d.Ledger) -> list[tuple[str, int]] | None:
+def _check_entry(f: Findings, e: Element, names: Names, ledger: d.Ledger) -> list[tuple[str, int]]:
+    """The names that an entry adds to the debits and takes from them."""
     side = "debit" if e.has("debit") else "credit"
     if e.word(side) not in ledger.account_keys:
         f.unknown("account key", e.word(side), mark(e.at(side)), ledger.account_keys, "ledger: account_keys")
     _check_dimensions(f, e, names, ledger)
     node = f.parsed(e.at("amount"))
-    if node is None:
-        return None
-    told = len(f.found)
-    terms = [term for part in _parts(node) for term in _term(f, e.at("amount"), part, names)]
-    return [(name, sign if side == "debit" else -sign) for name, sign in terms] if len(f.found) == told else None
+    terms = [t for part in addends(node) for t in _term(f, e.at("amount"), part, names)] if node else []
+    return [(name, sign if side == "debit" else -sign) for name, sign in terms]
 
 
-def _parts(node: Node, sign: int = 1) -> Iterator[tuple[Node, int]]:
-    """The operands that are added and subtracted, with their signs."""
-    match node:
-        case Binary(operator="+" | "-"):
-            yield from _parts(node.left, sign)
-            yield from _parts(node.right, sign if node.operator == "+" else -sign)
-        case Unary(operator="-"):
-            yield from _parts(node.operand, -sign)
-        case _:
-            yield node, sign
-
-
-def _term(f: Findings, e: Element, part: tuple[Node, int], names: Names | Inner) -> Iterator[tuple[str, int]]:
+def _term(f: Findings, e: Element, part: tuple[Node, int], names: Names) -> Iterator[tuple[str, int]]:
     node, sign = part
     start = e.place.column + node.start
     where = (Place(e.place.file, e.place.line, start), node.end - node.start)
@@ -143,51 +156,6 @@ def _term(f: Findings, e: Element, part: tuple[Node, int], names: Names | Inner)
 
 
 _ROUNDED = "a price times a quantity is money: name it in `let`"
-
-
-def _sum(terms: list[tuple[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for name, sign in terms:
-        total[name] = total.get(name, 0) + sign
-    return {name: count for name, count in total.items() if count}
-
-
-def _written_out(terms: Mapping[str, int], names: Names, seen: frozenset[str] = frozenset()) -> list[tuple[str, int]]:
-    """The same sum with each `let` written out that only adds and subtracts rounded money: nothing is rounded anew."""
-    found: list[tuple[str, int]] = []
-    for name, count in terms.items():
-        parts = _addends(names.lets[name].text, names) if name in names.lets and name not in seen else None
-        if parts is None:
-            found.append((name, count))
-        else:
-            inner = _sum([(part, sign * count) for part, sign in parts])
-            found += _written_out(inner, names, seen | {name})
-    return found
-
-
-def _addends(text: str, names: Names) -> list[tuple[str, int]] | None:
-    try:
-        parts = list(_parts(parse(text)))
-    except ExpressionError:
-        return None
-    found = [(".".join(node.parts), sign) for node, sign in parts if isinstance(node, Path)]
-    is_money = len(found) == len(parts) and all(_is_money(name, names) for name, _ in found)
-    return found if is_money else None
-
-
-def _is_money(name: str, names: Names) -> bool:
-    found = names.type_of(d.dotted(name))
-    return found is not None and found.kind == "money"
-
-
-def _shown(difference: dict[str, int]) -> str:
-    """A sum of names as it is written, what is added first."""
-    in_order = sorted(difference.items(), key=lambda term: term[1] < 0)
-    words = [
-        f"{'-' if count < 0 else '+'} {'' if abs(count) == 1 else f'{abs(count)} * '}{name}" for name, count in in_order
-    ]
-    said = " ".join(words)
-    return said[2:] if said.startswith("+ ") else "-" + said[2:]
 
 
 # --- sources ---

@@ -10,27 +10,21 @@ from typing import Any
 
 from . import definitions as d
 from . import programs as p
-from .cells import cell_source, joined
+from .cells import joined
+from .compiler_conditions import Conditions
 from .compiler_steps import Now, Steps
-from .errors import CharterFault, Place
-from .expressions import parse_template
 from .frames import Frame
 from .library import Library
-from .model import TEXT
-from .operations import Operations
 from .scopes import transition_names
 from .tables import columns_of
 
 
-class Compiler(Operations):
+class Compiler(Conditions):
     """Makes one program; see `compile_transition`."""
 
     def __init__(self, library: Library, record: d.Record, workflow: d.Workflow, transition: d.Transition) -> None:
-        super().__init__(library)
-        self.library, self.record, self.workflow, self.transition = library, record, workflow, transition
-        self.columns = columns_of(library, record)
-        self.index = {name: i for i, (name, _) in enumerate(self.columns)}
-        self.read: set[int] = set()
+        super().__init__(library, transition.place, columns_of(library, record))
+        self.record, self.workflow, self.transition = record, workflow, transition
         self.taken = library.taken(record, transition)
 
     # --- the whole ---
@@ -95,14 +89,6 @@ class Compiler(Operations):
 
     # --- the parts of a transition ---
 
-    def cell_sources(self, frame: Frame, cells: tuple[d.Cell, ...]) -> list[str]:
-        found = []
-        for cell in cells:
-            type_ = frame.names.type_of(cell.path) or TEXT
-            loaded = frame.key_text(cell.path) if type_.kind == "ref" and cell.values else frame.load(cell.path)
-            found.append(cell_source(cell, loaded, type_, self.constants.constant))
-        return found
-
     def entitlement(self, frame: Frame, who: d.Who) -> p.Entitlement:
         if who.field:
             holder = self.function(frame.load(who.field))
@@ -145,31 +131,6 @@ class Compiler(Operations):
             found.append((source, self.checked(frame, f"{name} fits its currency", source, text, field.place)))
         return found
 
-    def requirement(
-        self, frame: Frame, r: d.Requirement, guard: str = "", warning: bool = False
-    ) -> tuple[str, p.Requirement]:
-        source = frame.source(r.that)
-        source = f"not ({guard}) or {source}" if guard else source
-        name = r.name or r.that.text
-        # What is only a warning does not stop the quick test of all; it is asked one by one.
-        return source, self.checked(frame, name, source, r.refusal, r.place, warning)
-
-    def checked(
-        self, frame: Frame, name: str, source: str, text: d.Text, place: Place, warning: bool = False
-    ) -> p.Requirement:
-        self.need(source)
-        slots = tuple(operation.index for operation in self.operations_in(source))
-        told = self.message(frame, text)
-        return p.Requirement(name, self.function(source), told, place, warning, slots, self.stage_of(source))
-
-    def message(self, frame: Frame, text: d.Text) -> Callable[[p.Values], str]:
-        """A function that says a message; what only messages need is read only when one is said."""
-        with self.under("", late=True):
-            parts = [repr(part) if isinstance(part, str) else frame.said(part) for part in parse_template(text.text)]
-            source = " + ".join(parts) or "''"
-            self.need(source)
-        return self.function(source)
-
     def people(self, base: Frame) -> tuple[p.Apart, ...]:
         """The rules by which whoever fires this event must be somebody else.
 
@@ -183,12 +144,6 @@ class Compiler(Operations):
                     rule.since, rule.place)
             for rule in self.workflow.people if event in rule.events
         )  # fmt: skip
-
-    def wanted_record(self, name: str) -> d.Record:
-        record = self.library.record(name)
-        if record is None:
-            raise CharterFault(f"{self.workflow.name}: there is no record type `{name}`.")
-        return record
 
 
 def compile_transition(library: Library, record: d.Record, workflow: d.Workflow, transition: d.Transition) -> p.Program:

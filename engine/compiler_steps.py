@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from . import definitions as d
 from . import programs as p
 from .cells import joined
-from .errors import CharterFault
+from .compiler_postings import Postings
 from .expressions import Path, parse
-from .frames import Frame, PostingFrame
+from .frames import Frame
 from .model import SCALES, Parts
 from .money import unit
-from .scopes import posting_names
 
 if TYPE_CHECKING:
     from .compiler import Compiler
@@ -67,7 +66,8 @@ class Steps:
         elif step.verb == "fire":
             yield self.fired(frame, step, when)
         elif step.verb == "post":
-            yield self.posted(frame, step, when, guard)
+            code = Postings(self.compiler, frame, step.target, guard, self.requirements).code()
+            yield p.Effect("post", when, step.place, voucher=code)
         elif step.verb == "reverse":
             yield self.reversing(frame, step, when)
 
@@ -189,68 +189,3 @@ class Steps:
         on = frame.source(step.date) if step.date else "None"
         self.compiler.need(on)
         return p.Effect("reverse", when, step.place, ids=self.compiler.function(f"(v[{operation.index}][0], {on})"))
-
-    # --- postings ---
-
-    def posted(self, frame: Frame, step: d.Step, when: Any, guard: str) -> p.Effect:
-        posting = self.library.posting(step.target)
-        ledger = self.library.manifest.ledger
-        if posting is None or ledger is None:
-            raise CharterFault(f"{self.compiler.workflow.name}: there is no posting `{step.target}`.")
-        inner = PostingFrame(self.compiler, posting_names(self.library, self.record, posting), frame.current, {})
-        inner.answers_see, inner.stage = frame.current, frame.stage
-        inner.told_currency = inner.source(posting.currency)
-        head = f"({inner.source(posting.company)}, {inner.source(posting.date)}, {inner.told_currency})"
-        lines = ["def entries(v):", "    out = []"]
-        guards = []
-        for row in posting.rows:
-            guards.append(joined(self.compiler.cell_sources(inner, row.cells)))
-            lines += self.row_lines(inner, posting, row, ledger, guards[-1], guard)
-        self.require_row(inner, posting, guards, guard)
-        self.compiler.need(head)
-        entries = self.compiler.executed([*lines, "    return out"], posting.name)["entries"]
-        code = p.VoucherCode(posting.name, posting.series, self.compiler.function(head), entries)
-        return p.Effect("post", when, step.place, voucher=code)
-
-    def row_lines(
-        self, frame: Frame, posting: d.Posting, row: d.PostingRow, ledger: d.Ledger, row_guard: str, guard: str
-    ) -> list[str]:
-        """The lines that make the entries of a row; what the row requires is asked where row and step apply."""
-        both = joined([g for g in (guard, row_guard) if g])
-        self.compiler.need(row_guard)
-        with self.compiler.under(row_guard):
-            lines = list(self.entry_lines(frame, posting, row, ledger, row_guard))
-            self.requirements += [self.compiler.requirement(frame, r, both) for r in row.requirements]
-        return lines
-
-    def require_row(self, frame: Frame, posting: d.Posting, row_guards: list[str], guard: str) -> None:
-        """Where the posting says so, one of its rows applies."""
-        if posting.refusal:
-            any_row = " or ".join(f"({g or 'True'})" for g in row_guards) or "False"
-            source = f"not ({guard}) or ({any_row})" if guard else any_row
-            name = f"{posting.name} has a row"
-            checked = self.compiler.checked(frame, name, source, posting.refusal, posting.place)
-            self.requirements.append((source, checked))
-
-    def entry_lines(
-        self, frame: Frame, posting: d.Posting, row: d.PostingRow, ledger: d.Ledger, guard: str
-    ) -> Iterator[str]:
-        yield f"    if {guard or 'True'}:"
-        for entry in row.entries:
-            texts = {**posting.dimensions, **row.dimensions, **entry.dimensions}
-            dimensions = [frame.source(texts[n]) if n in texts else "None" for n in ledger.dimensions]
-            key = d.Text(f"'{entry.key}'", entry.place)
-            use = d.Use(f"account of {entry.key}", ledger.account, (), {"account_key": key}, entry.place)
-            operation, decision = frame.decided(use)
-            account = next(i for i, f in enumerate(decision.outputs.values()) if f.type.kind == "ref")
-            amount = frame.source(entry.amount)
-            line = [
-                f"v[{operation.index}][{account}]",
-                repr(entry.key),
-                repr(f"{posting.name}/{row.name}"),
-                "a",
-                *dimensions,
-            ]
-            self.compiler.need(", ".join([amount, *line]))
-            yield f"        a = {amount if entry.side == 'debit' else f'-({amount})'}"
-            yield f"        if a: out.append(({', '.join(line)}))"

@@ -39,6 +39,7 @@ from .workflow_definitions import (
     Who,
     Workflow,
     build_step,
+    build_uses,
     build_workflow,
 )
 
@@ -47,5 +48,6 @@ __all__ = [
     "Ledger", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow", "Process", "Record",
     "Requirement", "Role", "Row", "Source", "State", "Step", "Text", "Transition", "Use", "Who", "Workflow",
     "build_cells", "build_decision", "build_field", "build_formulas", "build_manifest", "build_measure",
-    "build_parameters", "build_posting", "build_process", "build_record", "build_step", "build_workflow", "dotted",
+    "build_parameters", "build_posting", "build_process", "build_record", "build_step", "build_uses", "build_workflow",
+    "dotted",
 ]  # fmt: skip

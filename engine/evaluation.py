@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import DecimalException
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import programs as p
 from .expression_python import ArithmeticProblem
-from .firings import Firing, Reason, standing_of
+from .firings import Element, Firing, Reason, standing_of
 from .grants import refuse_grants
 
 if TYPE_CHECKING:
@@ -21,26 +22,43 @@ class Evaluation:
         self.work, self.gatherer, self.permission = work, work.gatherer, work.permission
 
     def compute(
-        self, program: p.Program, firings: list[Firing], upto: int | None = None, late: bool = False, stage: int = 0
-    ) -> None:
+        self, program: p.Program | p.Each, firings: Sequence[Any], upto: int | None = None,
+        late: bool = False, stage: int = 0,
+    ) -> None:  # fmt: skip
         """Work out the values of a program's segments of a stage; `upto` stops after that many operations.
 
         Of the late ones, which only refused firings need, those of the stages before are worked out, too.
         """
         for segment in program.segments:
+            reading = segment.reading
+            if late and isinstance(reading, p.Each) and segment.stage <= stage:
+                self.compute(reading, elements_of(reading, firings), late=True)
             if segment.late != late or (upto is not None and segment.upto - p.FIRST >= upto):
                 continue
             if segment.stage > stage or (segment.stage < stage and not late):
                 continue
-            standing = firings if late else standing_of(firings)
-            if late and segment.reading is not None:
-                self.gatherer.read(segment.reading, [f for f in standing if can_be_asked(segment.reading, f)])
-            elif segment.reading is not None:
-                self.gatherer.read(segment.reading, standing)
+            standing = list(firings) if late else standing_of(firings)
+            if isinstance(reading, p.Each):
+                self.work_out(reading, standing)
+            elif late and reading is not None:
+                self.gatherer.read(reading, [f for f in standing if can_be_asked(reading, f)])
+            elif reading is not None:
+                self.gatherer.read(reading, standing)
             elif segment.compute is not None:
-                self.loop(segment, standing, program)
+                self.loop(segment, standing)
 
-    def loop(self, segment: p.Segment, firings: list[Firing], program: p.Program) -> None:
+    def work_out(self, each: p.Each, firings: Sequence[Any]) -> None:
+        """The values of each element of a list, for all firings at once."""
+        wanted = [f for f in firings if each.guard is None or each.guard(f.v)]
+        elements = [[Element(f, v) for v in each.values_of(f.v)] for f in wanted]
+        self.compute(each, [e for inner in elements for e in inner])
+        for firing, inner in zip(wanted, elements, strict=True):
+            rests = [[None if e.v[op.index] is None else e.v[op.index][-1] for op in each.readings] for e in inner]
+            firing.v[each.index] = (tuple(e.v for e in inner), self.gatherer.facts.add_each(each.of, rests))
+            if any(e.pending for e in inner):
+                firing.unanswered.add(each.index)
+
+    def loop(self, segment: p.Segment, firings: Sequence[Firing | Element]) -> None:
         compute = segment.compute
         assert compute is not None
         try:
@@ -51,8 +69,15 @@ class Evaluation:
                 try:
                     compute([firing.v], self.work.next_id)
                 except (ArithmeticProblem, DecimalException, ZeroDivisionError) as problem:
-                    said = f"{self.work.called(program.record, firing.v[p.OWN])}: {problem}"
-                    firing.refuse(said, program.transition.place, program.transition.event)
+                    self.refuse_reckoning(firing, problem)
+
+    def refuse_reckoning(self, firing: Firing | Element, problem: Exception) -> None:
+        around = firing
+        while isinstance(around, Element):
+            around = around.around
+        transition = around.program.transition
+        said = f"{self.work.called(around.record, around.v[p.OWN])}: {problem}"
+        firing.refuse_by(lambda _: said, transition.place, transition.event)
 
     def check(self, program: p.Program, firings: list[Firing]) -> None:
         """Who may, who must be somebody else, and what is required: every reason, not only the first."""
@@ -125,7 +150,12 @@ class Evaluation:
         firing.pending.clear()
 
 
-def can_be_asked(reading: p.Operation, firing: Firing) -> bool:
+def elements_of(each: p.Each, firings: Iterable[Firing | Element]) -> list[Element]:
+    """The elements of those firings whose elements are known."""
+    return [Element(f, v) for f in firings if f.v[each.index] is not None for v in f.v[each.index][0]]  # type: ignore[arg-type]
+
+
+def can_be_asked(reading: p.Operation, firing: Firing | Element) -> bool:
     """Is everything known that a reading for messages rests on? A firing that is refused early knows less."""
     try:
         return (

@@ -170,13 +170,13 @@ class Work:
             assert values is not None
             creating = effect.kind == "create"
             asked = []
-            for firing in firings:
+            for firing, v in ((f, v) for f in firings for v in effect.done_for(f.v)):
                 if creating:
-                    new_id = effect.ids(firing.v) if effect.ids else None
-                    asked.append(Asked(firing.root, firing, None, values(firing.v), new_id))
+                    new_id = effect.ids(v) if effect.ids else None
+                    asked.append(Asked(firing.root, firing, None, values(v), new_id))
                 else:
                     assert effect.ids is not None
-                    asked += [Asked(firing.root, firing, i, values(firing.v)) for i in effect.ids(firing.v)]
+                    asked += [Asked(firing.root, firing, i, values(v)) for i in effect.ids(v)]
             self.fire(self.wanted(effect.record), effect.event, asked, creating, depth + 1)
 
     def set_late(self, effect: p.Effect, firing: Firing) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +17,7 @@ from .application import kept_pack, rules_of
 from .batch import Rules
 from .completion import completions
 from .errors import CharterFault, IntegrityBroken
-from .facts import Facts
+from .facts import Facts, facts_of_elements
 from .gathering import Gatherer
 from .library import Library
 from .log_texts import changes_of, content_of, named
@@ -131,7 +131,9 @@ class Past:
                     self.numbers[log_id].append(number)
         if with_facts:
             self.load_facts({(r.stream, r.basis) for r in rows})
-            self.load_facts({(r.stream, h) for r in rows for h in self.basis(r) if h})
+            rest_on = {(r.stream, h) for r in rows for h in self.basis(r) if h}
+            self.load_facts(rest_on)
+            self.load_facts({(stream, h) for stream, k in rest_on for h in facts_of_elements(self.fact(stream, k))})
             self.load_entered()
 
     def load_facts(self, wanted: set[tuple[str, str]]) -> None:
@@ -176,7 +178,22 @@ class Past:
         hashes = self.basis(row)
         if len(hashes) != len(program.readings):
             raise CharterFault(f"What log row {row.id} read was kept by another version of Charter, in another order.")
-        return [(op, self.fact(row.stream, h)) for op, h in zip(program.readings, hashes, strict=True) if h]
+        read = [(op, self.fact(row.stream, h)) for op, h in zip(program.readings, hashes, strict=True) if h]
+        return [pair for op, fact in read for pair in self.facts_within(row, op, fact)]
+
+    def facts_within(self, row: Row[Any], operation: p.Operation, fact: Any) -> Iterator[tuple[p.Operation, Any]]:
+        """What was read for the elements of a list, each fact once; of anything else that itself."""
+        if not isinstance(operation, p.Each):
+            yield operation, fact
+            return
+        told: set[tuple[int, int]] = set()
+        for places in fact["of"]:
+            for inner, place in zip(operation.readings, places, strict=True):
+                if place is not None and (inner.index, place) not in told:
+                    told.add((inner.index, place))
+                    # Its sources read the values of an element, which are named after the list.
+                    named = replace(inner, index=-1, sources=[operation.of] * len(inner.sources))
+                    yield named, self.fact(row.stream, fact["facts"][place])
 
     # --- packs ---
 
@@ -260,7 +277,8 @@ class Then:
 
     @property
     def uses(self) -> list[d.Use]:
-        return [*self.transition.uses, *(u for posting in self.postings for u in posting.uses)]
+        within = [(posting.uses, *(row.uses for row in posting.rows)) for posting in self.postings]
+        return [*self.transition.uses, *(u for each in within for uses in each for u in uses)]
 
     @property
     def source(self) -> str:

@@ -74,6 +74,9 @@ def named(then: Then) -> Iterator[Named]:
     for posting in then.postings:
         for name, text in posting.lets.items():
             yield Named(name, text.text, at(text.place), f"posting {posting.name}")
+        for row in posting.rows:
+            for name, text in row.lets.items():
+                yield Named(name, text.text, at(text.place), f"posting {posting.name}, row {row.name}")
     for use in then.uses:
         formulas = then.library.formulas(use.decision)
         steps = [formulas.steps, *formulas.choices.values()] if formulas else []

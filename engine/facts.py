@@ -71,6 +71,11 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]
 
 
+def facts_of_elements(content: Any) -> list[str]:
+    """The facts that a fact about the elements of a list names; none for any other."""
+    return list(content["facts"]) if "each" in content else []
+
+
 # In which order the facts of a firing stand. It changes with the compiler's order of readings, and only then.
 ORDER = 1
 
@@ -80,12 +85,23 @@ class Facts:
 
     def __init__(self) -> None:
         self.contents: dict[str, str] = {}
+        # Which facts a fact about the elements of a list names.
+        self.named: dict[str, list[str]] = {}
         self._bases: dict[tuple[Any, ...], str] = {}
 
     def add(self, content: dict[str, Any]) -> str:
         text = written(content)
         key = digest(text)
         self.contents[key] = text
+        return key
+
+    def add_each(self, name: str, rests: Sequence[Sequence[str | None]]) -> str:
+        """One fact for all elements of a list: the facts that they rest on, and which of them each does."""
+        distinct = list(dict.fromkeys(h for hashes in rests for h in hashes if h))
+        place = {h: i for i, h in enumerate(distinct)}
+        of = [[None if h is None else place[h] for h in hashes] for hashes in rests]
+        key = self.add({"each": name, "facts": distinct, "of": of})
+        self.named[key] = distinct
         return key
 
     def basis(self, hashes: Sequence[str | None]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from . import definitions as d
 from . import programs as p
@@ -137,7 +137,30 @@ class Firing:
         return found
 
 
-def standing_of(firings: list[Firing]) -> list[Firing]:
+@dataclass(slots=True)
+class Element:
+    """One element of a list that a firing goes over, with its own values; what it meets stands against the firing."""
+
+    around: Firing
+    v: list[Any]
+    pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
+    unanswered: set[int] = field(default_factory=set)
+
+    @property
+    def root(self) -> Root:
+        return self.around.root
+
+    def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
+        """Note a refusal whose words are worked out later, over the values of the element."""
+        self.pending.append((message, place, rule, more))
+        said = message and (lambda _: message(self.v))
+        self.around.refuse_by(said, place, rule, more)
+
+
+Standing = TypeVar("Standing", Firing, Element)
+
+
+def standing_of(firings: Sequence[Standing]) -> list[Standing]:
     """Those that nothing stands against so far; most often all of them."""
     return [f for f in firings if not f.pending and not f.root.reasons and not f.root.deferred]
 

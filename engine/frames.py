@@ -23,7 +23,7 @@ from .model import TEXT, Parts, Type
 from .scopes import Inner, Names, formula_names
 
 if TYPE_CHECKING:
-    from .compiler import Compiler
+    from .compiler_conditions import Conditions
 
 
 class Frame:
@@ -34,7 +34,9 @@ class Frame:
     events that the steps create or fire have come about here: children and created records are seen as these left them.
     """
 
-    def __init__(self, compiler: Compiler, names: Names, current: Mapping[str, str], taken: Mapping[str, str]) -> None:
+    def __init__(
+        self, compiler: Conditions, names: Names, current: Mapping[str, str], taken: Mapping[str, str]
+    ) -> None:
         self.compiler, self.names, self.current, self.taken = compiler, names, current, taken
         self.answers_see: Mapping[str, str] = current
         self.stage = 0
@@ -52,6 +54,11 @@ class Frame:
         after = Step(self, dict(current))
         after.answers_see, after.stage = dict(current), stage
         return after
+
+    @property
+    def own_id(self) -> str:
+        """The source of the number of the record that the names are of."""
+        return "v[0][0]"
 
     # --- sources ---
 
@@ -85,9 +92,7 @@ class Frame:
         if name in names.finds:
             return self.found(name, ()), type_ or TEXT
         if name in names.aliases:
-            alias = self.compiler.add(
-                p.Alias, ("alias", name), [], self.compiler.transition.place, record=names.aliases[name]
-            )
+            alias = self.compiler.add(p.Alias, ("alias", name), [], self.compiler.place, record=names.aliases[name])
             return f"v[{alias.index}]", type_ or TEXT
         if name == "today":
             return "v[2][0]", type_ or TEXT
@@ -119,7 +124,7 @@ class Frame:
 
     @property
     def place(self) -> Place:
-        return self.compiler.transition.place
+        return self.compiler.place
 
     def let(self, name: str) -> str:
         if name not in self.slots:
@@ -226,15 +231,19 @@ class Frame:
             self.frames[key] = FormulaFrame(about, names, formulas, given)
         return self.frames[key]
 
-    def decided(self, use: d.Use) -> tuple[p.Decided, d.Decision]:
+    def decided(
+        self, use: d.Use, handed: Mapping[str, tuple[Frame, d.Text]] | None = None
+    ) -> tuple[p.Decided, d.Decision]:
+        """The operation that asks a decision; `handed` are inputs that are read elsewhere than here."""
         decision = self.library.decision(use.decision)
         if decision is None:
             raise CharterFault(f"There is no decision `{use.decision}`.")
         about = self.about(use.of)
         in_place = decision.rows_of is None
+        given = {**{n: (self, t) for n, t in use.inputs.items()}, **(handed or {})}
         sources, types = [], []
         for name, text in decision.inputs.items():
-            frame, asked = (self, use.inputs[name]) if name in use.inputs else (about, text)
+            frame, asked = given.get(name, (about, text))
             type_, _ = check(parse(asked.text), frame.names)
             by_key = in_place and type_.kind == "ref"
             sources.append(frame.key_of(asked) if by_key else frame.source(asked))
@@ -251,7 +260,7 @@ class Frame:
         operation = self.compiler.add(p.Decided, key, [*sources, on], use.place)
         if operation.table is None:
             operation.table = build_table(decision, types, outputs)
-            operation.refusal = self.decision_refusal(use, decision, about)
+            operation.refusal = self.decision_refusal(decision, about, given)
         return operation, decision
 
     def is_dated(self, decision: d.Decision) -> bool:
@@ -259,9 +268,11 @@ class Frame:
         rows = self.library.record(decision.rows_of) if decision.rows_of else None
         return bool(rows and {"from", "until"} & rows.fields.keys()) or any(r.since or r.until for r in decision.rows)
 
-    def decision_refusal(self, use: d.Use, decision: d.Decision, about: Frame) -> Callable[[p.Values], str]:
+    def decision_refusal(
+        self, decision: d.Decision, about: Frame, given: Mapping[str, tuple[Frame, d.Text]]
+    ) -> Callable[[p.Values], str]:
         text = decision.refusal or d.Text(f"The decision {decision.name} has no row for this.", decision.place)
-        named = InputsFrame(self, about, use, decision)
+        named = InputsFrame(about, decision, given)
         return self.compiler.message(named, text)
 
     def key_of(self, text: d.Text) -> str:
@@ -361,14 +372,14 @@ class Frame:
     def children(self, path: Parts) -> p.Children:
         name = path[-1]
         prefix = tuple(x for x in path[:-1] if x != "this")
-        parent = self.load(prefix) if prefix else "v[0][0]"
+        parent = self.load(prefix) if prefix else self.own_id
         owner = self.names.type_of(prefix) if prefix else None
         record = self.compiler.wanted_record(owner.of) if owner else self.names.record
         child = record.children[name]
         target = self.compiler.wanted_record(child.of)
         order = (*((k,) for k in target.key if k != child.by), ("id",))
         key = ("children", parent, child.of, child.by)
-        stage = self.stage if parent == "v[0][0]" else self.compiler.stage_along(parent, self.stage)
+        stage = self.stage if parent == self.own_id else self.compiler.stage_along(parent, self.stage)
         return self.compiler.add(
             p.Children, key, [parent], self.place, stage, record=child.of, by=child.by, order=order
         )
@@ -389,6 +400,9 @@ class Step(Frame):
 
     def answer(self, use: d.Use, rest: Parts) -> str:
         return self.base.answer(use, rest)
+
+    def list_source(self, path: Parts) -> str:
+        return self.base.list_source(path) if path[0] in self.names.uses else super().list_source(path)
 
     def load(self, path: Parts) -> str:
         # A field that an event takes and a step then sets has its new value.
@@ -445,18 +459,13 @@ class FormulaFrame(Frame):
 class InputsFrame(Frame):
     """The inputs of a decision as names, for its refusal."""
 
-    def __init__(self, asker: Frame, about: Frame, use: d.Use, decision: d.Decision) -> None:
-        super().__init__(asker.compiler, about.names, about.current, {})
-        self.asker, self.about_frame, self.use, self.decision = asker, about, use, decision
-
-    def _input(self, name: str) -> tuple[Frame, d.Text]:
-        if name in self.use.inputs:
-            return self.asker, self.use.inputs[name]
-        return self.about_frame, self.decision.inputs[name]
+    def __init__(self, about: Frame, decision: d.Decision, given: Mapping[str, tuple[Frame, d.Text]]) -> None:
+        super().__init__(about.compiler, about.names, about.current, {})
+        self.about_frame, self.decision, self.given = about, decision, given
 
     def said(self, node: Node) -> str:
         if isinstance(node, Path) and node.parts[0] in self.decision.inputs and len(node.parts) == 1:
-            frame, text = self._input(node.parts[0])
+            frame, text = self.given.get(node.parts[0], (self.about_frame, self.decision.inputs[node.parts[0]]))
             return frame.said(parse(text.text))
         return self.about_frame.said(node)
 

@@ -185,7 +185,8 @@ class Journal:
         wanted: dict[str, str] = {}
         for firing in firings:
             hashes = self.hashes(firing)
-            for key in (*hashes, self.work.gatherer.facts.basis(hashes)):
+            inner = [key for h in hashes if h for key in self.work.gatherer.facts.named.get(h, ())]
+            for key in (*hashes, *inner, self.work.gatherer.facts.basis(hashes)):
                 if key is not None and key not in wanted and (stream, key) not in self.written_facts:
                     wanted[key] = contents[key]
         self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, text) for key, text in wanted.items()])

@@ -116,6 +116,28 @@ class Decided(Operation):
 
 
 @dataclass
+class Each(Operation):
+    """What is worked out for each element of a list: (the values of each element, hash). sources[0] gives their rows.
+
+    An element has values as a firing has: its row, the values around it, today and the actor, then its `operations`.
+    """
+
+    of: str = ""
+    operations: list[Operation] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+
+    @cached_property
+    def readings(self) -> list[Operation]:
+        """The operations that leave a fact, in order."""
+        return leaving_facts(self.operations)
+
+    def values_of(self, v: Values) -> list[Values]:
+        """Values for each element, of which so far only what it begins with is known."""
+        assert self.key is not None
+        return [[row, v, v[SETTING], *(None for _ in self.operations)] for row in self.key(v)[0]]
+
+
+@dataclass
 class Reversible(Operation):
     """The vouchers of an event's latest firing that nothing reversed yet: ((vouchers...), hash)."""
 
@@ -166,7 +188,8 @@ class Effect:
     """A step that reaches beyond the record itself: kind is create, fire, post or reverse.
 
     Kind `set` puts `row(v)` into the `columns` of the record, where that rests on what steps before it did. `stage` is
-    the stage of the last value that the step needs.
+    the stage of the last value that the step needs. With `elements` it is done for each of these, which `values` and
+    `ids` are then asked of.
     """
 
     kind: str
@@ -181,6 +204,11 @@ class Effect:
     stage: int = 0
     columns: tuple[int, ...] = ()
     row: Callable[[Values], tuple[Any, ...]] | None = None
+    elements: Callable[[Values], Sequence[Values]] | None = None
+
+    def done_for(self, v: Values) -> Sequence[Values]:
+        """The values for which it is done: those of the firing, or of each element of a list."""
+        return (v,) if self.elements is None else self.elements(v)
 
 
 @dataclass(frozen=True)
@@ -246,7 +274,7 @@ class Program:
     @cached_property
     def readings(self) -> list[Operation]:
         """The operations that leave a fact, in order; their facts stand in the log in this order."""
-        return [op for op in self.operations if not op.late and not isinstance(op, (Let, Alias))]
+        return leaving_facts(self.operations)
 
 
 @dataclass
@@ -260,6 +288,11 @@ class Segment:
     late: bool = False
     aliases: tuple[int, ...] = ()
     stage: int = 0
+
+
+def leaving_facts(operations: Sequence[Operation]) -> list[Operation]:
+    """Those of the operations whose values are written down as facts."""
+    return [op for op in operations if not op.late and not isinstance(op, (Let, Alias))]
 
 
 def default_of(field: d.Field) -> Any:

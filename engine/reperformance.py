@@ -20,7 +20,7 @@ from .decisions import TableRow, decide
 from .delegations import Delegations
 from .errors import CharterFault, IntegrityBroken
 from .expression_python import ArithmeticProblem
-from .facts import ORDER, Facts, from_plain, plain, without_tail
+from .facts import ORDER, Facts, facts_of_elements, from_plain, plain, without_tail
 from .gathering import Gatherer
 from .log_texts import UNREADABLE, changes_of, content_of, reads_of
 from .model import Parts, Type
@@ -97,6 +97,11 @@ class Reperformance:
         found = self._facts.get((stream, basis))
         return found.get("facts", ()) if isinstance(found, dict) else ()
 
+    def named_by(self, stream: str, key: str) -> Sequence[str]:
+        """The facts that a fact about the elements of a list names."""
+        found = self._facts.get((stream, key))
+        return facts_of_elements(found) if isinstance(found, dict) else ()
+
 
 class Page:
     """Some rows of the log with all that they refer to."""
@@ -104,7 +109,9 @@ class Page:
     def __init__(self, whole: Reperformance, rows: Sequence[Row[Any]]) -> None:
         self.whole, self.session, self.metadata = whole, whole.session, whole.rules.metadata
         whole.facts({(r.stream, r.basis) for r in rows})
-        whole.facts({(r.stream, h) for r in rows for h in whole.rests_on(r.stream, r.basis) if h})
+        rest_on = {(r.stream, h) for r in rows for h in whole.rests_on(r.stream, r.basis) if h}
+        whole.facts(rest_on)
+        whole.facts({(stream, h) for stream, key in rest_on for h in whole.named_by(stream, key)})
         self.children = self.caused([r.id for r in rows])
         self.vouchers = self.written([r.id for r in rows if r.vouchers])
 
@@ -211,14 +218,20 @@ class Again:
                     self.fill(known, ids)
 
     def fill(self, stage: int, ids: Mapping[int, int]) -> None:
-        for segment in self.program.segments:
+        self.fill_values(self.program, self.v, self.hashes, stage, ids)
+
+    def fill_values(
+        self, program: p.Program | p.Each, v: p.Values, hashes: Mapping[int, str | None], stage: int = 0,
+        ids: Mapping[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        for segment in program.segments:
             if segment.late or segment.stage != stage:
                 continue
             if segment.reading is not None:
-                self.put_back(segment.reading)
+                self.put_back(segment.reading, v, hashes.get(segment.reading.index))
             elif segment.compute is not None:
-                numbers = iter([ids.get(alias) for alias in segment.aliases])
-                segment.compute([self.v], lambda _, numbers=numbers: next(numbers))  # type: ignore[misc]
+                numbers = iter([(ids or {}).get(alias) for alias in segment.aliases])
+                segment.compute([v], lambda _, numbers=numbers: next(numbers))  # type: ignore[misc]
 
     def alias_ids(self, stage: int) -> dict[int, int]:
         """The numbers of the records created so far, by the place of their name among the values."""
@@ -227,28 +240,39 @@ class Again:
         for effect in self.program.effects:
             if effect.kind != "create" or effect.stage > stage or not (effect.when is None or effect.when(self.v)):
                 continue
-            created = next((c for c in waiting if c.record == effect.record and c.event == effect.event), None)
-            if created is not None:
-                waiting.remove(created)
-                if effect.alias is not None:
-                    found[effect.alias] = created.record_id
+            for _ in effect.done_for(self.v):
+                created = next((c for c in waiting if c.record == effect.record and c.event == effect.event), None)
+                if created is not None:
+                    waiting.remove(created)
+                    if effect.alias is not None:
+                        found[effect.alias] = created.record_id
         return found
 
-    def put_back(self, operation: p.Operation) -> None:
-        key = self.hashes.get(operation.index)
-        needed = operation.guard is None or bool(operation.guard(self.v))
+    def put_back(self, operation: p.Operation, v: p.Values, key: str | None) -> None:
+        needed = operation.guard is None or bool(operation.guard(v))
+        assert operation.key is not None
         if key is None:
-            assert operation.key is not None
-            if isinstance(operation, p.Reference) and needed and operation.key(self.v)[0] is None:
+            if isinstance(operation, p.Reference) and needed and operation.key(v)[0] is None:
                 # Nothing is read along an empty reference, and no fact is left of it.
-                self.v[operation.index] = (*(None for _ in operation.paths), None)
+                v[operation.index] = (*(None for _ in operation.paths), None)
             elif needed:
                 raise Differs("a value is needed now that was not read then")
             return
         content = self.page.whole.fact(self.row.stream, key)
-        assert operation.key is not None
-        asked = operation.key(self.v)
-        self.v[operation.index] = self.value(operation, content, asked, key)
+        if isinstance(operation, p.Each):
+            v[operation.index] = (self.elements(operation, v, content), key)
+        else:
+            v[operation.index] = self.value(operation, content, operation.key(v), key)
+
+    def elements(self, each: p.Each, v: p.Values, content: Any) -> tuple[p.Values, ...]:
+        """The values of each element of a list, as they were."""
+        found = tuple(each.values_of(v))
+        if len(found) != len(content["of"]):
+            raise Differs(f"there were {len(content['of'])} {each.of}; now there would be {len(found)}")
+        for values, places in zip(found, content["of"], strict=True):
+            hashes = [None if i is None else content["facts"][i] for i in places]
+            self.fill_values(each, values, dict(zip((op.index for op in each.readings), hashes, strict=True)))
+        return found
 
     def value(self, operation: p.Operation, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
         if isinstance(operation, p.Reference):
@@ -407,12 +431,10 @@ class Again:
         for effect in self.program.effects:
             if effect.values is None or (effect.when is not None and not effect.when(self.v)):
                 continue
-            values = effect.values(self.v)
-            if effect.kind == "create":
-                yield effect.record, effect.event, values
-            elif effect.ids is not None:
-                for _ in effect.ids(self.v):
-                    yield effect.record, effect.event, values
+            for v in effect.done_for(self.v):
+                values = effect.values(v)
+                times = 1 if effect.kind == "create" else len(effect.ids(v)) if effect.ids is not None else 0
+                yield from ((effect.record, effect.event, values) for _ in range(times))
 
 
 def within(span: Sequence[str | None] | None, on: date | None) -> bool:

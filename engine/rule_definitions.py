@@ -160,12 +160,16 @@ def build_measure(source: Source) -> Measure:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a posting row: `debit` or `credit` an account key; an amount made of names added and subtracted."""
+    """One line of a posting row: `debit` or `credit` an account key; an amount made of names added and subtracted.
+
+    `account_by` hands inputs to the account decision that it would else read by their names.
+    """
 
     side: str
     key: str
     amount: Text
     dimensions: Mapping[str, Text]
+    account_by: Mapping[str, Text]
     place: Place
 
 
@@ -174,8 +178,11 @@ class PostingRow:
     name: str
     doc: str
     cells: tuple[Cell, ...]
-    for_each: str | None
+    for_each: tuple[str, ...] | None
+    uses: tuple[Use, ...]
+    lets: Mapping[str, Text]
     dimensions: Mapping[str, Text]
+    account_by: Mapping[str, Text]
     requirements: tuple[Requirement, ...]
     entries: tuple[Entry, ...]
     place: Place
@@ -192,6 +199,7 @@ class Posting:
     company: Text
     currency: Text
     dimensions: Mapping[str, Text]
+    account_by: Mapping[str, Text]
     uses: tuple[Use, ...]
     lets: Mapping[str, Text]
     rows: tuple[PostingRow, ...]
@@ -212,6 +220,7 @@ def build_posting(source: Source) -> Posting:
         head.must("company"),
         head.must("currency"),
         head.texts("dimensions"),
+        e.texts("account_by"),
         build_uses(e),
         e.texts("let"),
         tuple(build_posting_row(i, r) for i, r in enumerate(e.items("rows"))),
@@ -221,14 +230,25 @@ def build_posting(source: Source) -> Posting:
 
 
 def build_posting_row(index: int, e: Element) -> PostingRow:
-    return PostingRow(e.word("name", f"row {index + 1}"), e.word("doc"), build_cells(e), e.maybe("for_each"),
-                      e.texts("dimensions"), build_requirements(e, "require"),
-                      tuple(build_entry(x) for x in e.items("entries")), e.place)  # fmt: skip
+    for_each = e.maybe("for_each")
+    return PostingRow(
+        e.word("name", f"row {index + 1}"),
+        e.word("doc"),
+        build_cells(e),
+        dotted(for_each) if for_each else None,
+        build_uses(e),
+        e.texts("let"),
+        e.texts("dimensions"),
+        e.texts("account_by"),
+        build_requirements(e, "require"),
+        tuple(build_entry(x) for x in e.items("entries")),
+        e.place,
+    )
 
 
 def build_entry(e: Element) -> Entry:
     side = "debit" if e.has("debit") else "credit"
-    return Entry(side, e.word(side), e.must("amount"), e.texts("dimensions"), e.place)
+    return Entry(side, e.word(side), e.must("amount"), e.texts("dimensions"), e.texts("account_by"), e.place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,6 +169,56 @@ class Inner:
 
     def function(self, name: str) -> Signature | None:
         return None
+
+
+@dataclass
+class ElementNames(Names):
+    """The names of one element of a list that a rule goes over, with names of its own.
+
+    What the element has comes first, then what is worked out around it; `this.NAME` is what NAME means around it.
+    """
+
+    outer: Names = field(default_factory=lambda: Names(None, NO_RECORD))  # type: ignore[arg-type]
+
+    def type_of(self, path: Parts) -> Type | None:
+        if path[0] == "this":
+            return self.outer.type_of(path[1:] or path)
+        found = super().type_of(path)
+        return self.outer.type_of(path) if found is None and self.is_outside(path[0]) else found
+
+    def is_outside(self, name: str) -> bool:
+        """Is it worked out around the list, and no name of the element?"""
+        own = (self.lets, self.uses, self.further, self.library.members(self.record))
+        o = self.outer
+        around = (o.taken, o.lets, o.finds, o.uses, o.aliases, o.further)
+        return not any(name in names for names in own) and any(name in names for names in around)
+
+    def names(self, path: Parts) -> list[str]:
+        if path[:1] == ("this",):
+            return self.outer.names(path[1:])
+        o = self.outer
+        outside = [] if path else [*o.taken, *o.lets, *o.finds, *o.uses, *o.aliases, *o.further]
+        return super().names(path) + outside
+
+    def inner(self, path: Parts) -> Scope:
+        if path[0] == "this":
+            return self.outer.inner(path[1:])
+        return self.outer.inner(path) if self.is_outside(path[0]) else super().inner(path)
+
+
+def element_names(
+    outer: Names, path: Parts, lets: Mapping[str, d.Text] | None = None, uses: Iterable[d.Use] = ()
+) -> ElementNames | None:
+    """The scope of one element of the list at a path; None where there is no list of records or of answers."""
+    library, found = outer.library, outer.type_of(path)
+    item = found.item if found and found.kind == "list" else None
+    named = {u.name: u for u in uses}
+    if item and item.kind == "ref" and (record := library.record(item.of)):
+        return ElementNames(library, record, lets=lets or {}, uses=named, outer=outer)
+    if item == GROUP and path[0] in outer.uses:
+        answers = answer_types(library, outer.uses[path[0]].decision) or {}
+        return ElementNames(library, NO_RECORD, lets=lets or {}, uses=named, further=answers, outer=outer)
+    return None
 
 
 def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, func, inspect, select
+from sqlalchemy import Row, case, func, inspect, select
 
 from . import catalog
 from . import definitions as d
@@ -184,18 +184,24 @@ class _Check:
             for row in page:
                 if row.content is None:
                     yield missing(row.basis, row.stream, row.log)
-                for named in facts_named(row):
+                for named in facts_named(row.stream, row.basis, row.content):
                     wanted[row.stream].setdefault(named, row.log)
             for stream, logs in wanted.items():
-                yield from (
-                    missing(gone, stream, logs[gone]) for gone in sorted(logs.keys() - self.known(stream, logs))
-                )
+                yield from (missing(gone, stream, log) for gone, log in sorted(self.gone(stream, logs).items()))
 
-    def known(self, stream: str, hashes: Iterable[str]) -> set[str]:
-        """Those of the hashes by which the stream has a fact."""
+    def gone(self, stream: str, logs: Mapping[str, int]) -> dict[str, int]:
+        """Those of the facts that are missing, with those that facts about the elements of lists name."""
+        there = self.known(stream, logs)
+        inner = {h: logs[key] for key, text in there.items() if text for h in facts_named(stream, key, text)}
+        there |= self.known(stream, inner.keys() - there.keys())
+        return {h: log for h, log in {**inner, **logs}.items() if h not in there}
+
+    def known(self, stream: str, hashes: Iterable[str]) -> dict[str, str]:
+        """Those of the hashes by which the stream has a fact, with its text where that is about elements of a list."""
         fact = self.tables[FACT]
-        of_stream = select(fact.c.hash).where(fact.c.stream == stream)
-        return {h for part in parts(hashes) for (h,) in self.session.rows(of_stream.where(fact.c.hash.in_(part)))}
+        text = case((fact.c.content.like('{"each":%'), fact.c.content), else_="")
+        of_stream = select(fact.c.hash, text).where(fact.c.stream == stream)
+        return {h: t for part in parts(hashes) for h, t in self.session.rows(of_stream.where(fact.c.hash.in_(part)))}
 
     def vouchers(self) -> Iterator[str]:
         """Every voucher balances, belongs to a row of the log, and is as that row digested it."""
@@ -338,10 +344,10 @@ def missing(fact: str, stream: str, log: int) -> str:
     return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
 
 
-def facts_named(row: Any) -> Sequence[str]:
-    """The facts that a basis names; none where it is not what was written, which is told with its hash."""
+def facts_named(stream: str, key: str, text: Any) -> Sequence[str]:
+    """The facts that a fact names; none where it is not what was written, which is told with its hash."""
     try:
-        return [h for h in content_of(row.stream, row.basis, row.content).get("facts", ()) if h]
+        return [h for h in content_of(stream, key, text).get("facts", ()) if h]
     except IntegrityBroken:
         return []
 

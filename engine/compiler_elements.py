@@ -1,0 +1,152 @@
+"""Compiles what is worked out for each element of a list: a record's children, or the answers of a decision. No I/O.
+
+The sources made here are Python over the list `v` of an element: v[0] is its row, v[1] the values around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from . import definitions as d
+from . import programs as p
+from .compiler_conditions import Conditions
+from .errors import CharterFault, Place
+from .expression_python import Code
+from .expressions import Node
+from .frames import Answered, Frame, Looked
+from .model import Parts
+from .scopes import ElementNames, Names, element_names
+
+KEPT = re.compile(r"v(\[\d+\])+")
+
+
+class Elements(Conditions):
+    """The operations of the elements of one list; `frame` has their names, `around` the names around in their words."""
+
+    def __init__(
+        self, outer: Frame, path: Parts, place: Place, lets: Mapping[str, d.Text] | None = None,
+        uses: Iterable[d.Use] = (),
+    ) -> None:  # fmt: skip
+        compiler = outer.compiler
+        super().__init__(compiler.library, place)
+        # What sources call by name is one for the whole program.
+        self.constants, self.runtime = compiler.constants, compiler.runtime
+        names = element_names(outer.names, path, lets, uses)
+        if names is None:
+            raise CharterFault(f"{place}: `{'.'.join(path)}` is no list to go over.")
+        self.outer, self.path, self.names = outer, path, names
+        self.rows = outer.list_source(path)
+        self.children = None if path[0] in outer.names.uses else outer.children(path)
+        self.seen: set[str] = set()
+        self.frame = ElementFrame(self, names)
+        self.around = Around(self)
+
+    def outside(self, source: str) -> str:
+        """The source of a value around the list, as an element has it."""
+        if "v[" not in source:
+            return source
+        if not KEPT.fullmatch(source):
+            source = f"v[{self.outer.compiler.add(p.Let, ('outside', source), [source], self.place).index}]"
+        self.outer.compiler.need(source)
+        self.seen.add(source)
+        return f"v[1]{source.removeprefix('v')}"
+
+    def own(self, path: Parts) -> str:
+        """The source of what an element has itself, or what is behind its references."""
+        if self.children is not None:
+            return f"v[0][{self.children.position(path)}]"
+        output, type_ = next((i, t) for i, (n, t) in enumerate(self.names.further.items()) if n == path[0])
+        return self.frame.along(f"v[0][{output}]", type_, path[1:])
+
+    def kept(self, name: str, source: str) -> int:
+        """The place among an element's values where a source's value is kept."""
+        self.need(source)
+        return self.add(p.Let, (name, source), [source], self.place, name=name).index
+
+    def finished(self) -> p.Each:
+        """All of it as one operation of the program around."""
+        # Children of an element are seen as the steps before left them.
+        stage = self.outer.stage if any(isinstance(o, p.Children) for o in self.operations) else 0
+        each = self.outer.compiler.add(
+            p.Each, ("each", id(self)), [self.rows, *sorted(self.seen)], self.place, stage, of=".".join(self.path)
+        )
+        each.operations, each.segments = self.operations, list(self.segments(each.of, 0))
+        return each
+
+
+class ElementFrame(Frame):
+    """The names of an element; what it does not have comes from around the list."""
+
+    def __init__(self, elements: Elements, names: Names) -> None:
+        super().__init__(elements, names, {}, {})
+        self.elements = elements
+
+    def load(self, path: Parts) -> str:
+        if path[0] == "this":
+            return self.elements.outside(self.elements.outer.load(path[1:] or path))
+        if isinstance(self.names, ElementNames) and self.names.is_outside(path[0]):
+            return self.elements.outside(self.elements.outer.load(path))
+        return super().load(path)
+
+    @property
+    def own_id(self) -> str:
+        return self.elements.own(("id",))
+
+    def own(self, path: Parts, current: Mapping[str, str]) -> str:
+        return self.elements.own(tuple(path))
+
+    def bare(self) -> Frame:
+        return ElementFrame(self.elements, Names(self.library, self.names.record, further=self.names.further))
+
+    def date(self) -> str:
+        """The day that decides for the element; where it has none of its own, the one that decides around it."""
+        return super().date() if self.names.record.dated_by else self.elements.outside(self.elements.outer.date())
+
+    def currency(self, field: str | None) -> str:
+        if self.told_currency is None and self.names.record.currency is None:
+            return self.elements.outside(self.elements.outer.currency(None))
+        return super().currency(field)
+
+    # --- lists ---
+
+    def around(self, path: Parts) -> Parts | None:
+        """The path of a list around the one gone over; None where it is one of the element's own."""
+        if path[0] == "this":
+            return path[1:]
+        return path if isinstance(self.names, ElementNames) and self.names.is_outside(path[0]) else None
+
+    def list_source(self, path: Parts) -> str:
+        around = self.around(path)
+        if around is None:
+            return super().list_source(path)
+        return self.elements.outside(self.elements.outer.list_source(around))
+
+    def inner(self, path: Parts, variable: str) -> Code:
+        around, outer = self.around(path), self.elements.outer
+        if around is None:
+            return super().inner(path, variable)
+        if around[0] in outer.names.uses:
+            decision = self.library.decision(outer.names.uses[around[0]].decision)
+            return Answered(self, list(decision.outputs) if decision else [], variable)
+        child = outer.children(around)
+        looked = Looked(self, Names(self.library, self.compiler.wanted_record(child.record)), variable)
+        looked.paths = child.paths
+        return looked
+
+
+class Around(Frame):
+    """The names around a list, as its elements read them."""
+
+    def __init__(self, elements: Elements) -> None:
+        super().__init__(elements, elements.outer.names, {}, {})
+        self.elements = elements
+
+    def source(self, text: d.Text) -> str:
+        return self.elements.outside(self.elements.outer.source(text))
+
+    def key_of(self, text: d.Text) -> str:
+        return self.elements.outside(self.elements.outer.key_of(text))
+
+    def said(self, node: Node) -> str:
+        return self.elements.outside(self.elements.outer.said(node))
