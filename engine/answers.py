@@ -106,7 +106,7 @@ class Answers:
     def table_rows(self, table: Table, keys: set[tuple[Any, ...]]) -> list[dict[str, Any]]:
         """The records that may be rows for any of these questions."""
         decision = table.decision
-        joined = self.gatherer.joined(str(decision.rows_of))
+        joined = self.gatherer.joined(str(decision.rows_of), ("rows", decision.name))
         names = [n for n in (*decision.inputs, *decision.outputs, "from", "until") if n in joined.record.fields]
         statement = joined.select([("id",), *((n,) for n in names)])
         for position, name in enumerate(table.inputs):

@@ -130,7 +130,7 @@ class Work:
             self.bring_about(effect, firings, depth)
 
     def next_id(self, record: str) -> int:
-        return self.session.next_id(record, self.gatherer.metadata)
+        return self.session.next_id(record)
 
     # --- what comes of it ---
 

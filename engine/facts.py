@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -35,6 +36,8 @@ def from_plain(value: Any, type_: Type) -> Any:
     return date.fromisoformat(value) if type_.kind == "date" else value
 
 
+# The same days and amounts come again and again; equal ones have the same text.
+@lru_cache(maxsize=1 << 16)
 def _as_text(value: Any) -> str:
     if isinstance(value, Decimal):
         return shown(value)

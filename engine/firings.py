@@ -87,7 +87,7 @@ class Root:
 
 @dataclass(slots=True)
 class Voucher:
-    """A voucher to be written: entries are (account, account key, row, amount, dimension...)."""
+    """A voucher to be written: entries are (account, account key, row, amount, dimension...), `kept` their amounts."""
 
     posting: str
     series: str
@@ -96,6 +96,7 @@ class Voucher:
     currency: str
     entries: list[tuple[Any, ...]]
     reverses: int | None = None
+    kept: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ the work has made so far (`Pending`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,10 +57,14 @@ class Gatherer:
         found = self.library.record(record)
         return found.place if found else NOWHERE
 
-    def joined(self, record: str) -> Joined:
-        found = self.library.record(record)
-        assert found is not None
-        return Joined(self.library, self.metadata, found)
+    def joined(self, record: str, asked: Hashable = None) -> Joined:
+        """A record's table, to be joined with others; made once for all who ask it the same, as `asked` says."""
+        made = self.metadata.info.setdefault(Joined, {})
+        if asked is None or (record, asked) not in made:
+            found = self.library.record(record)
+            assert found is not None
+            made[record, asked] = Joined(self.library, self.metadata, found)
+        return made[record, asked]  # type: ignore[no-any-return]
 
     # --- records themselves ---
 
@@ -90,7 +94,7 @@ class Gatherer:
                 known[id_] = self.fact_of(record, id_, self.row_values(record, row, paths))
         stored = [i for i in wanted if i not in known and i not in fresh]
         if stored:
-            joined = self.joined(record)
+            joined = self.joined(record, paths)
             decode = decoder(types_of(self.library, joined.record, paths))
             statement = joined.select([("id",), *paths])
             for part in parts(stored):
@@ -171,7 +175,7 @@ class Gatherer:
         self, operation: p.Children, reading: tuple[Parts, ...], parents: Iterable[int]
     ) -> dict[int, list[list[Any]]]:
         """The children's values as they are stored, by parent."""
-        joined = self.joined(operation.record)
+        joined = self.joined(operation.record, reading)
         statement = joined.select(reading)
         decode = decoder(types_of(self.library, joined.record, reading))
         found: dict[int, list[list[Any]]] = defaultdict(list)
@@ -207,8 +211,8 @@ class Gatherer:
 
     def candidates(self, operation: p.Find, firings: Sequence[Any]) -> dict[tuple[Any, ...], list[list[Any]]]:
         """What the database finds by the plain equalities, by their values."""
-        joined = self.joined(operation.record)
         places = [operation.position(path) for path, _ in operation.equal]
+        joined = self.joined(operation.record, tuple(operation.paths))
         statement = joined.select(operation.paths)
         for (path, _), value in zip(operation.equal, operation.equal_values, strict=True):
             column, type_ = joined.column(path)
@@ -249,8 +253,8 @@ class Gatherer:
 
         Raises InvalidInput where it is beyond what can be kept.
         """
-        joined = self.joined(measure.of)
         width = len(next(iter(keys)))
+        joined = self.joined(measure.of, ("measure", measure.name, width))
         by = [joined.column(path) for path in list(measure.by.values())[:width]]
         type_ = measure_type(self.library, measure, joined.record)
         amount = measured(joined, measure)

@@ -5,26 +5,23 @@ The only place that changes the store's business tables. What is refused leaves 
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from itertools import compress
+from operator import ne
 from typing import Any
-
-from sqlalchemy import select
 
 from . import definitions as d
 from .execution import Work
 from .facts import digest, without_tail, written
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
-from .model import WHOLE
-from .money import LARGEST_KEPT, from_kept, to_kept
-from .store import encoder
+from .journal_rows import FIRST_HASH, chained, changes, entry_rows, reads, reasons_text
+from .money import to_kept
+from .store import encoder, marks
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
 
-FIRST_HASH = ""
-MOST = from_kept(LARGEST_KEPT, "money")
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,7 @@ class Rows:
 
     record: str
     gone: list[int]
-    changed: list[tuple[list[str], list[list[Any]]]]
+    changed: list[tuple[list[str], list[Sequence[Any]]]]
     new: list[list[Any]]
 
 
@@ -47,7 +44,7 @@ class Journal:
 
     def write(self, roots: Sequence[Root]) -> None:
         """Write all that stands, and the reasons of what does not."""
-        self.refuse_unkept_entries(roots)
+        self.keep_entries(roots)
         records = self.kept_records()
         standing = [(r, r.firing) for r in roots if r.stands and r.firing is not None]
         for record in records:
@@ -84,22 +81,27 @@ class Journal:
                 said = f"{self.work.called(record, row)}: {problem}."
                 root.reasons.append(Reason("kept", said, record.place))
 
-    def refuse_unkept_entries(self, roots: Sequence[Root]) -> None:
+    def keep_entries(self, roots: Sequence[Root]) -> None:
         """The same for amounts of vouchers: entries never change, so that none may fail once writing has begun."""
         for root in roots:
             for firing in in_tree_order(root.firing) if root.stands and root.firing is not None else ():
-                root.reasons += [reason for voucher in firing.vouchers for reason in self.unkept(firing, voucher)]
+                for voucher in firing.vouchers:
+                    try:
+                        voucher.kept = [to_kept(entry[3], "money") for entry in voucher.entries]
+                    except ValueError:
+                        root.reasons += self.unkept(firing, voucher)
 
     def unkept(self, firing: Firing, voucher: Voucher) -> Iterator[Reason]:
         """What is against each entry whose amount cannot be kept, with the row of the posting that it comes from."""
         for entry in voucher.entries:
-            if -MOST <= entry[3] <= MOST:
-                continue
-            called = self.work.called(firing.record, firing.row or firing.v[0])
-            posting = self.library.posting(voucher.posting)
-            rows = {f"{posting.name}/{row.name}": row.place for row in posting.rows} if posting else {}
-            said = f"The entry {entry[1]} of {voucher.posting} for {called}: {entry[3]} is too large to be kept."
-            yield Reason("kept", said, rows.get(entry[2], firing.program.transition.place))
+            try:
+                to_kept(entry[3], "money")
+            except ValueError as problem:
+                called = self.work.called(firing.record, firing.row or firing.v[0])
+                posting = self.library.posting(voucher.posting)
+                rows = {f"{posting.name}/{row.name}": row.place for row in posting.rows} if posting else {}
+                said = f"The entry {entry[1]} of {voucher.posting} for {called}: {problem}."
+                yield Reason("kept", said, rows.get(entry[2], firing.program.transition.place))
 
     def kept_rows(self, record: d.Record, rows: Mapping[int, tuple[list[Any] | None, Root]]) -> Rows:
         pending = self.work.gatherer.pending
@@ -118,12 +120,14 @@ class Journal:
                 kept.new.append(encode(row))
             else:
                 before = pending.before[(record.name, id_)]
-                places = tuple(i for i in range(len(row)) if row[i] is not before[i] and row[i] != before[i])
+                places = tuple(compress(range(len(row)), map(ne, row, before)))
                 if places:
-                    changed[places].append([*(row[i] for i in places), id_])
+                    changed[places].append(([row[i] for i in places], id_))
         for places, updates in changed.items():
-            encode_some = encoder([*(columns[i][1] for i in places), WHOLE])
-            kept.changed.append(([columns[i][0] for i in places], [encode_some(u) for u in updates]))
+            encode_some = encoder([columns[i][1] for i in places])
+            kept.changed.append(
+                ([columns[i][0] for i in places], [(*encode_some(values), id_) for values, id_ in updates])
+            )
         return kept
 
     def write_rows(self, rows: Rows) -> None:
@@ -140,19 +144,21 @@ class Journal:
         number, last = self.head(stream)
         firings = [(root, f) for root, first in roots for f in in_tree_order(first)]
         # Numbered only now, with the head locked: within a stream, and for one record, later rows have higher numbers.
-        numbers = self.session.reserve(LOG, self.metadata, len(firings))
+        numbers = self.session.reserve(LOG, len(firings))
         ids = {id(f): log_id for (_, f), log_id in zip(firings, numbers, strict=True)}
-        vouchers, entries = self.ledger_rows([(ids[id(f)], f) for _, f in firings])
-        digests = self.voucher_digests(vouchers, entries)
+        vouchers, entries, digests = self.ledger_rows([(ids[id(f)], f) for _, f in firings])
         rows = []
+        rested: dict[tuple[str | None, ...], str] = {}
         for root, firing in firings:
             number += 1
             log_id = ids[id(firing)]
             cause = ids[id(firing.parent)] if firing.parent else None
-            row = self.log_row(log_id, stream, number, root, firing, cause, digests.get(log_id, ""))
+            hashes = firing.program.hashes(firing.v)
+            basis = rested.get(hashes) or rested.setdefault(hashes, self.work.gatherer.facts.basis(hashes))
+            row = self.log_row(log_id, stream, number, root, firing, cause, basis, digests.get(log_id, ""))
             last = chained(last, row)
             rows.append((*row, last))
-        self.write_facts(stream, [f for _, f in firings])
+        self.write_facts(stream, rested)
         self.session.insert(self.metadata.tables[LOG], rows)
         if vouchers:
             self.session.insert(self.metadata.tables[VOUCHER], vouchers)
@@ -160,56 +166,53 @@ class Journal:
         self.move_head(stream, number, last)
 
     def log_row(
-        self, log_id: int, stream: str, number: int, root: Root, firing: Firing, cause: int | None, vouchers: str
-    ) -> tuple[Any, ...]:
+        self, log_id: int, stream: str, number: int, root: Root, firing: Firing, cause: int | None, basis: str,
+        vouchers: str,
+    ) -> Row:  # fmt: skip
         work, program = self.work, firing.program
-        before = firing.from_state
         to = None if firing.row is None else firing.row[program.state_index]
         source = root.request.source if cause is None else None
         right = firing.right or "fired"
         return (
             log_id, stream, number, work.now, work.actor.number, work.actor.login, right, program.record.name,
-            firing.id, program.transition.event, program.rule, self.pack, before, to, cause, source, reads(firing),
-            self.basis(firing), changes(firing), vouchers, firing.acting_for and firing.acting_for.number,
+            firing.id, program.transition.event, program.rule, self.pack, firing.from_state, to, cause, source,
+            reads(firing), basis, changes(firing), vouchers, firing.acting_for and firing.acting_for.number,
         )  # fmt: skip
 
-    def hashes(self, firing: Firing) -> list[str | None]:
-        v = firing.v
-        return [None if v[op.index] is None else v[op.index][-1] for op in firing.program.readings]
-
-    def basis(self, firing: Firing) -> str:
-        return self.work.gatherer.facts.basis(self.hashes(firing))
-
-    def write_facts(self, stream: str, firings: Iterable[Firing]) -> None:
+    def write_facts(self, stream: str, rested: Mapping[tuple[str | None, ...], str]) -> None:
+        """Write what rows of the log rest on: by the hashes of the facts the basis that stands for them."""
         contents = self.work.gatherer.facts.contents
         wanted: dict[str, str] = {}
-        for firing in firings:
-            hashes = self.hashes(firing)
-            inner = [key for h in hashes if h for key in self.work.gatherer.facts.named.get(h, ())]
-            for key in (*hashes, *inner, self.work.gatherer.facts.basis(hashes)):
+        named = self.work.gatherer.facts.named
+        for hashes, basis in rested.items():
+            inner = [key for h in hashes if h for key in named.get(h, ())] if named else ()
+            for key in (*hashes, *inner, basis):
                 if key is not None and key not in wanted and (stream, key) not in self.written_facts:
                     wanted[key] = contents[key]
         self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, text) for key, text in wanted.items()])
         self.written_facts |= {(stream, key) for key in wanted}
 
-    def ledger_rows(self, firings: list[tuple[int, Firing]]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-        """The rows of vouchers and of entries, numbered in their series."""
+    def ledger_rows(self, firings: list[tuple[int, Firing]]) -> tuple[list[Row], list[Row], dict[int, str]]:
+        """The rows of vouchers, numbered in their series, and of entries; by log row the digest of both."""
         written_by = [(log_id, v) for log_id, f in firings for v in f.vouchers]
         if not written_by:
-            return [], []
-        numbers = self.numbers({(v.series, v.company): 0 for _, v in written_by})
-        ids = self.session.reserve(VOUCHER, self.metadata, len(written_by))
-        entry_ids = iter(self.session.reserve(ENTRY, self.metadata, sum(len(v.entries) for _, v in written_by)))
+            return [], [], {}
+        numbers = self.numbers({(v.series, v.company) for _, v in written_by})
+        ids = self.session.reserve(VOUCHER, len(written_by))
+        entry_ids = iter(self.session.reserve(ENTRY, sum(len(v.entries) for _, v in written_by)))
         vouchers, entries = [], []
+        contents: dict[int, list[Any]] = defaultdict(list)
         for id_, (log_id, voucher) in zip(ids, written_by, strict=True):
             key = (voucher.series, voucher.company)
             numbers[key] += 1
-            vouchers.append(self.voucher_row(id_, log_id, voucher, numbers[key]))
-            entries += entry_rows(entry_ids, id_, voucher)
+            row, of_voucher = self.voucher_row(id_, log_id, voucher, numbers[key]), entry_rows(entry_ids, id_, voucher)
+            vouchers.append(row)
+            entries += of_voucher
+            contents[log_id].append([row, [without_tail(entry) for entry in of_voucher]])
         self.move_numbers(numbers)
-        return vouchers, entries
+        return vouchers, entries, {log_id: digest(written(content)) for log_id, content in contents.items()}
 
-    def voucher_row(self, id_: int, log_id: int, voucher: Voucher, number: int) -> tuple[Any, ...]:
+    def voucher_row(self, id_: int, log_id: int, voucher: Voucher, number: int) -> Row:
         ledger = self.library.manifest.ledger
         prefix = ledger.series.get(voucher.series, voucher.series) if ledger else voucher.series
         return (
@@ -217,51 +220,31 @@ class Journal:
             voucher.currency, self.work.now, voucher.date, voucher.reverses,
         )  # fmt: skip
 
-    def voucher_digests(
-        self, vouchers: Sequence[tuple[Any, ...]], entries: Sequence[tuple[Any, ...]]
-    ) -> dict[int, str]:
-        by_voucher: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for entry in entries:
-            by_voucher[entry[1]].append(without_tail(entry))
-        by_log: dict[int, list[Any]] = defaultdict(list)
-        for voucher in vouchers:
-            by_log[voucher[1]].append([voucher, by_voucher[voucher[0]]])
-        return {log_id: digest(written(content)) for log_id, content in by_log.items()}
-
     # --- heads and numbers ---
 
     def head(self, stream: str) -> tuple[int, str]:
-        heads = self.metadata.tables[HEAD]
-        found = self.session.rows(
-            select(heads.c.number, heads.c.hash).where(heads.c.stream == stream).with_for_update()
-        )
-        return (found[0][0], found[0][1]) if found else (0, FIRST_HASH)
+        sql = f"SELECT number, hash FROM {HEAD} WHERE stream = ?{self.session.locked}"
+        found = self.session.own(sql, stream).fetchone()
+        return (found[0], found[1]) if found else (0, FIRST_HASH)
 
     def move_head(self, stream: str, number: int, last: str) -> None:
-        heads = self.metadata.tables[HEAD]
-        values = {"number": number, "hash": last}
-        moved = self.session.connection.execute(heads.update().where(heads.c.stream == stream).values(values))
+        moved = self.session.own(f"UPDATE {HEAD} SET number = ?, hash = ? WHERE stream = ?", number, last, stream)
         if not moved.rowcount:
-            self.session.insert(heads, [(stream, number, last)])
+            self.session.insert(self.metadata.tables[HEAD], [(stream, number, last)])
 
-    def numbers(self, wanted: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
-        if not wanted:
-            return {}
-        table = self.metadata.tables[SERIES]
-        series = sorted({s for s, _ in wanted})
-        companies = sorted({c for _, c in wanted})
-        statement = table.select().where(table.c.series.in_(series), table.c.company.in_(companies)).with_for_update()
-        return wanted | {
-            (r.series, r.company): r.number for r in self.session.rows(statement) if (r.series, r.company) in wanted
-        }
+    def numbers(self, wanted: set[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The last number of each series of a company, 0 where there is none."""
+        series, companies = sorted({s for s, _ in wanted}), sorted({c for _, c in wanted})
+        lists = f"series IN ({marks(series)}) AND company IN ({marks(companies)})"
+        sql = f"SELECT series, company, number FROM {SERIES} WHERE {lists}{self.session.locked}"
+        there = {(s, c): n for s, c, n in self.session.own(sql, *series, *companies)}
+        return {key: there.get(key, 0) for key in wanted}
 
-    def move_numbers(self, numbers: dict[tuple[str, int], int]) -> None:
-        table = self.metadata.tables[SERIES]
-        for (series, company), number in sorted(numbers.items()):
-            where = (table.c.series == series) & (table.c.company == company)
-            moved = self.session.connection.execute(table.update().where(where).values(number=number))
-            if not moved.rowcount:
-                self.session.insert(table, [(series, company, number)])
+    def move_numbers(self, numbers: Mapping[tuple[str, int], int]) -> None:
+        sql = f"UPDATE {SERIES} SET number = ? WHERE series = ? AND company = ?"
+        for key, number in sorted(numbers.items()):
+            if not self.session.own(sql, number, *key).rowcount:
+                self.session.insert(self.metadata.tables[SERIES], [(*key, number)])
 
     # --- refusals ---
 
@@ -270,54 +253,8 @@ class Journal:
             return
         work = self.work
         rows = [
-            (self.session.next_id(REFUSAL, self.metadata), work.now, work.actor.number, work.actor.login,
+            (self.session.next_id(REFUSAL), work.now, work.actor.number, work.actor.login,
              r.request.record, r.request.id, r.request.event, self.pack, r.request.source, reasons_text(r))
             for r in roots
         ]  # fmt: skip
         self.session.insert(self.metadata.tables[REFUSAL], rows)
-
-
-def reasons_text(root: Root) -> str:
-    """The reasons as the refusal log keeps them."""
-    return json.dumps(
-        [{"rule": r.rule, "says": r.message, "place": str(r.place)} for r in root.reasons], ensure_ascii=False
-    )
-
-
-def chained(before: str, row: Sequence[Any]) -> str:
-    """The hash of a log row: over the hash before it in its stream and all its columns."""
-    return sha256((before + written(without_tail(row))).encode()).hexdigest()
-
-
-def reads(firing: Firing) -> str:
-    """The fields of the record itself that the rules read, what the caller gave, and the warnings acknowledged."""
-    program, row = firing.program, firing.v[0]
-    own = {name: row[i] for name, i in program.own_read}
-    found: dict[str, Any] = {"own": own, "given": dict(zip(program.taken, firing.v[1], strict=True))}
-    if firing.acknowledged:
-        found["acknowledged"] = firing.acknowledged
-    return written(found)
-
-
-def changes(firing: Firing) -> str:
-    """What the record became: for a new one its values, for a change the old and new ones, for a deletion the old."""
-    program, before, after = firing.program, firing.v[0], firing.row
-    columns = program.columns
-    if after is None:
-        found: dict[str, Any] = {
-            columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None
-        }
-    elif program.transition.creates:
-        found = {columns[i][0]: after[i] for i in range(1, len(columns)) if after[i] is not None}
-    else:
-        found = {columns[i][0]: [before[i], after[i]] for i in program.changed if before[i] != after[i]}
-    return written(found)
-
-
-def entry_rows(ids: Iterator[int], voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:
-    """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions."""
-    company, on, currency = voucher.company, voucher.date, voucher.currency
-    return [
-        (next(ids), voucher_id, line, e[0], e[1], e[2], to_kept(e[3], "money"), company, on, currency, *e[4:])
-        for line, e in enumerate(voucher.entries, 1)
-    ]

@@ -25,6 +25,8 @@ def rounded(amount: Decimal, places: int) -> Decimal:
     return amount.quantize(unit(places), rounding=ROUND_HALF_UP, context=EXACT)
 
 
+# The same amounts come again and again; equal ones are kept alike.
+@lru_cache(maxsize=1 << 16)
 def to_kept(value: Decimal | int, kind: str) -> int:
     """The scaled integer that the database keeps; raises ValueError when a digit would be lost or it does not fit."""
     scale = SCALES[kind]
@@ -52,6 +54,7 @@ def kept_or_none(value: Decimal | int, kind: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=1 << 16)
 def from_kept(kept: int, kind: str) -> Decimal | int:
     """The value that a scaled integer stands for."""
     scale = SCALES[kind]

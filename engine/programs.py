@@ -16,6 +16,7 @@ from . import definitions as d
 from .cells import constant
 from .decisions import Table
 from .errors import Place
+from .expression_python import compile_function
 from .model import Parts, Type
 
 Values = list[Any]
@@ -253,9 +254,16 @@ class Program:
     names: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def own_read(self) -> tuple[tuple[str, int], ...]:
-        """The record's own fields that are read, with their places."""
-        return tuple((self.columns[i][0], i) for i in self.read)
+    def reads(self) -> Callable[[Values], dict[str, Any]]:
+        """A function from v to what is read of the record itself and what the caller gave, by name."""
+        own = ", ".join(f"{self.columns[i][0]!r}: v[{OWN}][{i}]" for i in self.read)
+        given = ", ".join(f"{name!r}: v[{GIVEN}][{i}]" for i, name in enumerate(self.taken))
+        return compile_function(f"{{'own': {{{own}}}, 'given': {{{given}}}}}", ["v"])
+
+    @cached_property
+    def hashes(self) -> Callable[[Values], tuple[str | None, ...]]:
+        """A function from v to the hashes of the facts that the readings left, in order; None where none was."""
+        return compile_function(f"({''.join(f'v[{o.index}] and v[{o.index}][-1], ' for o in self.readings)})", ["v"])
 
     @cached_property
     def takes(self) -> tuple[tuple[str, int | None, Any, bool], ...]:

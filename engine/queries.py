@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, Select, and_, case, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, MetaData, Select, and_, bindparam, case, false, func, literal, or_, select
 from sqlalchemy.sql.expression import FromClause
 
 from . import definitions as d
@@ -106,7 +106,8 @@ def among(column: ColumnElement[Any], type_: Type, values: Iterable[Any]) -> Col
     kept = [k for v in given if (k := kept_or_none(v, type_.kind)) is not None] if type_.is_numeric else given
     if len(kept) > AT_ONCE:
         return and_(column >= min(kept), column <= max(kept)) if None not in distinct else column.is_not(None)
-    conditions = [column.in_(kept)] if kept else []
+    # As one value: SQLAlchemy would look at each of the list by itself.
+    conditions = [column.in_(bindparam("among", kept, unique=True, expanding=True))] if kept else []
     if None in distinct:
         conditions.append(column.is_(None))
     return or_(*conditions) if conditions else false()

@@ -7,11 +7,11 @@ errors mean "try again".
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Date,
     Engine,
     Integer,
-    MetaData,
     Table,
     create_engine,
     event,
@@ -43,12 +42,10 @@ READS = "charter_reads"
 
 WHERE_STORES_ARE = "give a file, or an address such as postgresql://user@server/database"
 
-kept_value = lru_cache(maxsize=1 << 16)(from_kept)
-
 
 def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
-    return _converter([(i, kept_value, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)])
+    return _converter([(i, from_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)])
 
 
 def encoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
@@ -143,6 +140,10 @@ def _beyond(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "22003" or "integer overflow" in str(error.orig)
 
 
+# Days go in as ISO text, as the driver did by itself until it called that old.
+sqlite3.register_adapter(date, date.isoformat)
+
+
 def _sqlite(url: str) -> Engine:
     engine = create_engine(url, connect_args={"timeout": 30})
 
@@ -232,10 +233,8 @@ class Session:
 
     def _insert_into_sqlite(self, verb: str, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         self.store.statements += 1
-        columns = list(table.columns)
-        marks = ", ".join("?" * len(columns))
-        sql = f'{verb} INTO "{table.name}" ({_names(table)}) VALUES ({marks})'
-        self._cursor().executemany(sql, _for_sqlite(columns, rows))
+        sql = f'{verb} INTO "{table.name}" ({_names(table)}) VALUES ({marks(table.columns)})'
+        self._cursor().executemany(sql, rows)
 
     def update(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Set columns of many rows; a row is the new values followed by the id. Raises Conflict when one is gone."""
@@ -246,9 +245,7 @@ class Session:
         self.store.statements += 1
         if self.is_sqlite:
             sets = ", ".join(f'"{n}" = ?' for n in names)
-            cursor.executemany(
-                f'UPDATE "{table.name}" SET {sets} WHERE id = ?', _for_sqlite([*columns, table.c.id], rows)
-            )
+            cursor.executemany(f'UPDATE "{table.name}" SET {sets} WHERE id = ?', rows)
         else:
             given = ", ".join(f"%s::{_array_type(c)}" for c in [*columns, table.c.id])
             sets = ", ".join(f'"{n}" = given.v{i}' for i, n in enumerate(names))
@@ -262,41 +259,59 @@ class Session:
         if ids:
             self.connection.execute(table.delete().where(table.c.id.in_(list(ids))))
 
-    def next_id(self, name: str, metadata: MetaData) -> int:
+    def next_id(self, name: str) -> int:
         """A number never given before for that table. They are fetched in blocks that grow with the work."""
         block = self._ids.get(name)
         if not block:
             size = self._block.get(name, 1)
             self._block[name] = min(size * 4, IDS_AT_ONCE)
-            block = self._ids[name] = self.reserve(name, metadata, size)[::-1]
+            block = self._ids[name] = self.reserve(name, size)[::-1]
         return block.pop()
 
-    def return_ids(self, metadata: MetaData) -> None:
+    def return_ids(self) -> None:
         """Give back what was reserved and not used, where nobody else can have gone on meanwhile."""
         if self.is_sqlite:
-            counter = metadata.tables[COUNTER]
             for name, block in self._ids.items():
                 if block:
-                    self.connection.execute(counter.update().where(counter.c.name == name).values(next=block[-1]))
+                    self.own(f"UPDATE {COUNTER} SET next = ? WHERE name = ?", block[-1], name)
         self._ids.clear()
 
-    def reserve(self, name: str, metadata: MetaData, count: int) -> list[int]:
+    def reserve(self, name: str, count: int) -> list[int]:
         """That many new numbers, ascending, and higher than all given before this call."""
         if not self.is_sqlite:
             # A sequence does not make transactions wait for each other; a counter row would.
-            sql = text(f"SELECT nextval('\"charter_ids_{name}\"') FROM generate_series(1, {count})")
-            return sorted(int(i) for (i,) in self.connection.execute(sql))
-        counter = metadata.tables[COUNTER]
-        found = self.connection.execute(counter.select().where(counter.c.name == name)).first()
-        first = int(found.next) if found else 1
+            given = self.own(f"SELECT nextval('\"charter_ids_{name}\"') FROM generate_series(1, ?)", count).fetchall()
+            return sorted(int(i) for (i,) in given)
+        found = self.own(f"SELECT next FROM {COUNTER} WHERE name = ?", name).fetchone()
+        first = int(found[0]) if found else 1
         if found:
-            self.connection.execute(counter.update().where(counter.c.name == name).values(next=first + count))
+            self.own(f"UPDATE {COUNTER} SET next = ? WHERE name = ?", first + count, name)
         else:
-            self.connection.execute(counter.insert().values(name=name, next=first + count))
+            self.own(f"INSERT INTO {COUNTER} (name, next) VALUES (?, ?)", name, first + count)
         return list(range(first, first + count))
+
+    def own(self, sql: str, *values: Any) -> Any:
+        """The driver's cursor after a statement on the engine's own tables, `?` for each value.
+
+        Nothing of it has to be made for one database or the other, so it goes past SQLAlchemy, as rows in bulk do.
+        """
+        self.store.statements += 1
+        cursor = self._cursor()
+        cursor.execute(sql if self.is_sqlite else sql.replace("?", "%s"), values)
+        return cursor
+
+    @property
+    def locked(self) -> str:
+        """What a SELECT ends with whose rows nobody else may change; SQLite has one writer anyway."""
+        return "" if self.is_sqlite else " FOR UPDATE"
 
     def _cursor(self) -> Any:
         return self.connection.connection.cursor()
+
+
+def marks(values: Sized) -> str:
+    """What stands for values in a statement."""
+    return ", ".join("?" * len(values))
 
 
 def _names(table: Table) -> str:
@@ -310,19 +325,3 @@ def _array_type(column: Column[Any]) -> str:
     if isinstance(column.type, Date):
         return "date[]"
     return "bigint[]" if isinstance(column.type, (BigInteger, Integer)) else "text[]"
-
-
-def _for_sqlite(columns: Sequence[Column[Any]], rows: Sequence[Sequence[Any]]) -> Iterable[Sequence[Any]]:
-    """Dates as ISO text; everything else is taken as it is."""
-    dates = [i for i, c in enumerate(columns) if isinstance(c.type, Date)]
-    if not dates:
-        return rows
-    return [_with_iso_dates(row, dates) for row in rows]
-
-
-def _with_iso_dates(row: Sequence[Any], dates: list[int]) -> list[Any]:
-    values = list(row)
-    for index in dates:
-        if isinstance(values[index], date):
-            values[index] = values[index].isoformat()
-    return values

@@ -18,7 +18,7 @@ from .completion import Given, completed, completion_of, packs_put_in_force
 from .errors import IntegrityBroken
 from .facts import digest, plain, without_tail, written
 from .heads import bare_head, read_head, write_head
-from .journal import FIRST_HASH, chained
+from .journal_rows import FIRST_HASH, chained
 from .log_texts import UNREADABLE, changes_of, content_of, is_of_hash, reasons_of
 from .money import from_kept
 from .queries import parts

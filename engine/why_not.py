@@ -16,7 +16,7 @@ from .explanation_past import Past
 from .explanation_rules import at
 from .explanations import refusals_of
 from .firings import Actor, Firing, Reason, Request, Root, in_tree_order
-from .journal import changes
+from .journal_rows import changes
 from .money import shown
 from .next_steps import Next, NextStep, next_step_lines
 from .store import Session

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter, rules_of
-from charter.engine.journal import FIRST_HASH, chained
+from charter.engine.journal_rows import FIRST_HASH, chained
 from charter.engine.store import Session
 from charter.engine.tables import HEAD, LOG
 from charter.engine.trials import Trial

@@ -96,14 +96,13 @@ def test_a_reference_leads_somewhere(everywhere: World) -> None:
 
 
 def test_numbers_are_never_given_twice(everywhere: World) -> None:
-    metadata = everywhere.rules.metadata
     given: list[int] = []
     lines: list[int] = []
     for size in (1, 3, 50):
         with everywhere.store.transaction() as session:
-            given += [session.next_id("order", metadata) for _ in range(size)]
-            lines += session.reserve("line", metadata, 5)
-            session.return_ids(metadata)
+            given += [session.next_id("order") for _ in range(size)]
+            lines += session.reserve("line", 5)
+            session.return_ids()
     assert len(set(given)) == len(given) == 54
     assert len(set(lines)) == len(lines) == 15
 

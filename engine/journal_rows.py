@@ -1,0 +1,57 @@
+"""The rows that the journal writes of what firings did: in the log, chained by hash, and in the ledger. No I/O."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
+
+from .facts import without_tail, written
+from .firings import Firing, Root, Voucher
+
+FIRST_HASH = ""
+
+
+def chained(before: str, row: Sequence[Any]) -> str:
+    """The hash of a log row: over the hash before it in its stream and all its columns."""
+    return sha256((before + written(without_tail(row))).encode()).hexdigest()
+
+
+def reads(firing: Firing) -> str:
+    """The fields of the record itself that the rules read, what the caller gave, and the warnings acknowledged."""
+    found = firing.program.reads(firing.v)
+    if firing.acknowledged:
+        found["acknowledged"] = firing.acknowledged
+    return written(found)
+
+
+def changes(firing: Firing) -> str:
+    """What the record became: for a new one its values, for a change the old and new ones, for a deletion the old."""
+    program, before, after = firing.program, firing.v[0], firing.row
+    columns = program.columns
+    if after is None:
+        found: dict[str, Any] = {
+            columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None
+        }
+    elif program.transition.creates:
+        found = {columns[i][0]: after[i] for i in range(1, len(columns)) if after[i] is not None}
+    else:
+        found = {columns[i][0]: [before[i], after[i]] for i in program.changed if before[i] != after[i]}
+    return written(found)
+
+
+def entry_rows(ids: Iterator[int], voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:
+    """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions."""
+    company, on, currency = voucher.company, voucher.date, voucher.currency
+    return [
+        (next(ids), voucher_id, line, e[0], e[1], e[2], kept, company, on, currency, *e[4:])
+        for line, (e, kept) in enumerate(zip(voucher.entries, voucher.kept, strict=True), 1)
+    ]
+
+
+def reasons_text(root: Root) -> str:
+    """The reasons as the refusal log keeps them."""
+    return json.dumps(
+        [{"rule": r.rule, "says": r.message, "place": str(r.place)} for r in root.reasons], ensure_ascii=False
+    )
