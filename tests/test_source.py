@@ -149,7 +149,8 @@ def test_thirty_levels_are_allowed_and_one_more_is_not() -> None:
 
 
 def test_a_key_that_is_deeply_nested_does_no_harm() -> None:
-    assert [d.code for d in read("? " * 50_000, "f.yaml")[1]] == ["R005"]
+    """PyYAML 6.0.4 and later also says that it is nested too deeply; earlier ones read on."""
+    assert [d.code for d in read("? " * 50_000, "f.yaml")[1]] in (["R005"], ["R005", "R001"])
 
 
 def test_large_files_are_refused() -> None:
