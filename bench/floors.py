@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 LOG, FACT, VOUCHER, ENTRY = "charter_log", "charter_fact", "charter_voucher", "charter_entry"
-CHANGED = ("state", "ledger_date")
+CHANGED = ("state", "ledger_date", "posted_to")
 CHUNK = 1000
 
 
@@ -88,8 +88,8 @@ def write_postgresql(url: str, written: Written) -> None:
                             copy.write_row(row)
                 part = written.part(written.updated, index)
                 cursor.execute(
-                    'UPDATE "transaction" t SET state = g.a, ledger_date = g.b FROM '
-                    "unnest(%s::text[], %s::date[], %s::bigint[]) AS g(a, b, i) WHERE t.id = g.i",
+                    'UPDATE "transaction" t SET state = g.a, ledger_date = g.b, posted_to = g.c FROM '
+                    "unnest(%s::text[], %s::date[], %s::text[], %s::bigint[]) AS g(a, b, c, i) WHERE t.id = g.i",
                     [list(values) for values in zip(*part, strict=True)],
                 )
 

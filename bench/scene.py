@@ -32,8 +32,13 @@ def masters() -> Iterator[Request]:
     start = {"from": date(2026, 1, 1)}
     yield create("hour_cost", "create", number="all", company="@NORTH", cost=Decimal("61.35"), **start)
     yield create("hour_price", "create", number="all", company="@NORTH", price=Decimal(120), **start)
+    yield create("customer", "create", number="C-1", name="Harbour")
+    yield create("contract", "create", number="K-1", name="Quay", company="@NORTH", customer="@C-1")
+    line = {"number": 1, "name": "Design", "method": "time_and_material"}
+    yield create("contract_line", "create", contract="@K-1", **line)
     for i in range(PROJECTS):
-        yield create("project", "create", number=f"P-{i}", name=f"Work {i}", company="@NORTH", group="@TM")
+        named = {"number": f"P-{i}", "name": f"Work {i}", "contract_line": "@K-1/1"}
+        yield create("project", "create", company="@NORTH", group="@TM", **named)
     for i in range(WORKERS):
         yield create("worker", "create", number=f"W{i}", name=f"Worker {i}", company="@NORTH", role="@consultant")
 
@@ -84,7 +89,7 @@ def post(charter: Charter) -> int:
     from charter.engine.processes import run, takes_of
 
     batch = Batch(charter.rules, charter.store, NOBODY, CLOCK, one_login=True)
-    process = charter.rules.library.process("post_hours")
+    process = charter.rules.library.process("post_transactions")
     assert process is not None
     posted = 0
     for roots, _ in run(batch, process, takes_of(process.takes, {"until": "2026-03-31"}, process.name)):

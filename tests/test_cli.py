@@ -35,7 +35,7 @@ def month(desk: Desk) -> None:
         desk.run("--as", manager, "fire", "hour_line", "approve", "-", "--where", "state == 'submitted'")
     for approver in ("ann", "bob", "dan"):
         desk.run("--as", approver, "fire", "timesheet", "approve", "-", "--where", "state == 'in_review'")
-    desk.must("--as", "pat", "run", "post_hours", "until=2026-03-31")
+    desk.must("--as", "pat", "run", "post_transactions", "until=2026-03-31")
 
 
 def table(text: str) -> list[list[str]]:
@@ -105,7 +105,7 @@ def test_a_month_goes_the_same_way_on_postgresql(own_database: str, tmp_path: Pa
 
 def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> None:
     before = books.head()
-    result = books.run("--as", "pat", "run", "post_hours", "until=2026-03-31")
+    result = books.run("--as", "pat", "run", "post_transactions", "until=2026-03-31")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "there is nothing to do" in result.stderr
     assert books.head() == before
@@ -426,7 +426,7 @@ def test_a_plan_shows_what_would_be_created(desk: Desk) -> None:
 def test_a_planned_run_shows_every_record_and_the_sum(books: Desk) -> None:
     before = books.head()
     books.must("--as", "pat", "fire", "transaction", "reverse", "1", "--set", "reason=x", "--plan")
-    result = books.run("--as", "pat", "run", "post_hours", "until=2026-03-31", "--plan")
+    result = books.run("--as", "pat", "run", "post_transactions", "until=2026-03-31", "--plan")
     assert (result.exit_code, books.head()) == (0, before)
 
 
@@ -446,7 +446,7 @@ def test_a_report_of_nothing_says_so(setting: Desk) -> None:
 
 def test_why_goes_back_to_the_row_of_the_file(books: Desk) -> None:
     printed = books.must("why", "H-000001/1")
-    assert "rules/accounting/hour_cost.yaml:" in printed
+    assert "rules/accounting/transaction_cost.yaml:" in printed
     assert "timesheets.csv:2" in printed
     assert books.data("why", "H-000001/1")["version"] == 1
 

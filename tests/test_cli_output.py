@@ -52,7 +52,7 @@ def test_what_does_not_fit_the_terminal_is_wrapped_and_never_cut() -> None:
 
 
 def test_a_word_is_never_broken() -> None:
-    place = "rules/accounting/hour_cost.yaml:17:5/and/a/very/long/path"
+    place = "rules/accounting/transaction_cost.yaml:17:5/and/a/very/long/path"
     assert place in printed("table", ("a", "1.00", f"see {place}"), width=30)
 
 

@@ -72,7 +72,7 @@ class World:
     def approve_and_post(self) -> World:
         assert not self.fire("ann", "hour_line", "approve", LINE).reasons
         assert not self.fire("ann", "timesheet", "approve", SHEET).reasons
-        process = self.charter.rules.library.process("post_hours")
+        process = self.charter.rules.library.process("post_transactions")
         assert process is not None
         values = takes_of(process.takes, {"until": "2026-03-31"}, process.name)
         for roots, _ in run(self.charter.batch(self.charter.actor("pat")), process, values):
@@ -186,7 +186,7 @@ def test_an_entry_shows_the_very_lines_of_its_posting_row(posted: World, pack: c
     assert entry.expressions == ("hour_cost",)
     (rule,) = entry.texts
     assert rule.pack == "base"
-    assert rule.place.startswith("rules/accounting/hour_cost.yaml:")
+    assert rule.place.startswith("rules/accounting/transaction_cost.yaml:")
     assert rule.lines[0] == line_of(pack, rule.place) == "  - name: profit_and_loss"
     assert rule.lines[-1].strip() == "- {credit: payroll_allocation, amount: hour_cost}"
 

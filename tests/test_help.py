@@ -76,7 +76,7 @@ def test_help_takes_its_words_from_the_pack(desk: Desk) -> None:
 
 
 def test_help_names_what_there_is(desk: Desk) -> None:
-    assert "post_hours" in help_of(desk, "run")
+    assert "post_transactions" in help_of(desk, "run")
     assert "trial_balance" in help_of(desk, "report")
     assert "timesheets" in help_of(desk, "import")
 

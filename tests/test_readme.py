@@ -78,7 +78,7 @@ def shown(page: str) -> Iterator[tuple[str, str]]:
 def test_the_demonstration_tells_its_story(demonstration: Demonstration) -> None:
     steps = [
         "154 created", "4 refused rows are in build/demo/refused.csv", "it is for project_manager of project/P-100",
-        "121 vouchers", "Total ", "rules/accounting/hour_cost.yaml:17", "examples/portfolio/timesheets.csv:2",
+        "121 vouchers", "Total ", "rules/accounting/transaction_cost.yaml:17", "examples/portfolio/timesheets.csv:2",
         "everything is as the log says", "Three commands to try next:",
     ]  # fmt: skip
     places = [demonstration.printed.find(step) for step in steps]

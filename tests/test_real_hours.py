@@ -47,7 +47,7 @@ def through_the_whole_path(charter: Charter) -> None:
     charter("--as", "pat", "import", "hour_cost", str(PACK / "hour_costs.csv"))
     charter("--as", "pat", "fire", "project", "start", "-", "--where", "state == 'created'")
     charter("--as", "pat", "fire", "hour_journal", "post", "-", "--where", "state == 'draft'")
-    charter("--as", "pat", "run", "post_hours", "until=2014-12-31")
+    charter("--as", "pat", "run", "post_transactions", "until=2014-12-31")
 
 
 def test_the_real_hours_reach_the_ledger_to_the_cent_and_every_decision_is_taken_again(charter: Charter) -> None:
@@ -64,7 +64,7 @@ def test_the_real_hours_reach_the_ledger_to_the_cent_and_every_decision_is_taken
     assert verdict
     first = charter("why", "H-000001/1")
     assert "Sip-task-info.csv:" in first
-    again = charter("--as", "pat", "run", "post_hours", "until=2014-12-31")
+    again = charter("--as", "pat", "run", "post_transactions", "until=2014-12-31")
     assert "done" not in again
 
 

@@ -223,11 +223,11 @@ def base(url: str) -> Iterator[World]:
     folder = catalog.library().folder("base")
     assert folder is not None
     with opened(url, catalog.load(folder)) as world:
-        post_hours(world)
+        post_transactions(world)
         yield world
 
 
-def post_hours(world: World) -> None:
+def post_transactions(world: World) -> None:
     document = world.pack.find("test", "hours_posted")
     assert document is not None
     Trial(world.store, world.rules, world.pack, document).given(world.session, Element(document, (), document.body))

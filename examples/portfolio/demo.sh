@@ -65,11 +65,11 @@ run 0 "charter --as bob fire timesheet approve - --where \"state == 'in_review' 
 run 0 "charter --as dan fire timesheet approve - --where \"state == 'in_review'\""
 
 tell "6. The cost is posted, and the books are looked at."
-run 0 "charter --as pat run post_hours until=2026-03-31"
+run 0 "charter --as pat run post_transactions until=2026-03-31"
 run 0 "charter report trial_balance company=NORTH from=2026-03-01 until=2026-03-31"
 
 tell "7. Why 468.75? The rule that wrote it, the price, the approval, the row of the file: pieces of the answer."
-run 0 "charter why H-000001/1 > build/demo/why.txt"
+run 0 "charter why C-000001/1 > build/demo/why.txt"
 run 0 "head -n 14 build/demo/why.txt"
 run 0 "grep -m 1 -A 6 'decided cost_price' build/demo/why.txt"
 run 0 "grep -A 2 'approve of hour_line .*->' build/demo/why.txt"
@@ -86,5 +86,5 @@ That was a month. Three commands to try next:
   .venv/bin/charter --db build/demo.db --as ann why-not transaction 2 reverse
   .venv/bin/charter --db build/demo.db --as pat fire transaction reverse 2 --set reason=mistaken --plan
 
-Rules to read, and to change: rules/approval/ladder.yaml, rules/accounting/hour_cost.yaml, workflows/hour_line.yaml.
+Rules to read, and to change: rules/approval/ladder.yaml, rules/accounting/transaction_cost.yaml, workflows/hour_line.yaml.
 END
