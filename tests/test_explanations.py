@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -170,29 +171,29 @@ def line_of(pack: catalog.Pack, place: str) -> str:
 
 
 def test_an_entry_says_its_figure_account_and_voucher(posted: World) -> None:
-    explained = posted.why("H-000001/1")
-    assert explained.figure == "H-000001/1: debit 800.00 EUR to account 5000 Cost of project work on 2026-03-02"
+    explained = posted.why("C-000001/1")
+    assert explained.figure == "C-000001/1: debit 800.00 EUR to account 5000 Cost of project work on 2026-03-02"
     (entry,) = explained.entries
     assert (entry.side, entry.account_key, entry.amount, entry.currency) == ("debit", "cost", "800.00", "EUR")
     assert [(v.name, v.value) for v in entry.dimensions] == [("project", "P-1"), ("category", "work")]
     assert explained.voucher is not None
     head = explained.voucher
-    assert (head.company, head.series, head.date) == ("NORTH", "hours", "2026-03-02")
+    assert (head.company, head.series, head.date) == ("NORTH", "costs", "2026-03-02")
 
 
 def test_an_entry_shows_the_very_lines_of_its_posting_row(posted: World, pack: catalog.Pack) -> None:
-    (entry,) = posted.why("H-000001/1").entries
-    assert entry.row == "hour_cost/profit_and_loss"
-    assert entry.expressions == ("hour_cost",)
+    (entry,) = posted.why("C-000001/1").entries
+    assert entry.row == "transaction_cost/hours_to_profit_and_loss"
+    assert entry.expressions == ("cost",)
     (rule,) = entry.texts
     assert rule.pack == "base"
     assert rule.place.startswith("rules/accounting/transaction_cost.yaml:")
-    assert rule.lines[0] == line_of(pack, rule.place) == "  - name: profit_and_loss"
-    assert rule.lines[-1].strip() == "- {credit: payroll_allocation, amount: hour_cost}"
+    assert rule.lines[0] == line_of(pack, rule.place) == "  - name: hours_to_profit_and_loss"
+    assert rule.lines[-1].strip() == "- {credit: payroll_allocation, amount: cost}"
 
 
 def test_an_entry_shows_the_row_that_gave_its_account(posted: World) -> None:
-    (entry,) = posted.why("H-000001/2").entries
+    (entry,) = posted.why("C-000001/2").entries
     assert entry.account_by is not None
     assert {v.name: v.value for v in entry.account_by.inputs}["account_key"] == "payroll_allocation"
     (hit,) = entry.account_by.hits
@@ -204,38 +205,46 @@ def test_an_entry_shows_the_row_that_gave_its_account(posted: World) -> None:
 
 
 def test_the_event_says_who_when_and_by_what_right(posted: World) -> None:
-    event = posted.why("H-000001/1").event
+    event = posted.why("C-000001/1").event
     assert (event.actor, event.login, event.right) == ("pat", "os_user", "accountant")
     assert (event.event, event.from_state, event.to_state) == ("post", "registered", "posted")
     assert event.at == "2026-03-31T12:00:00.000000Z"
-    assert event.rule == "transaction/post"
+    assert event.rule == "transaction/post_cost"
     assert event.place.startswith("workflows/transaction.yaml:")
-    assert event.source == "rules/accounting.md#late-entries"
-    assert event.vouchers == ("H-000001",)
+    assert event.source == "rules/accounting.md#cost-postings"
+    assert event.vouchers == ("C-000001",)
 
 
 def test_everything_that_the_rules_read_is_named(posted: World) -> None:
-    explained = posted.why("H-000001/1")
+    explained = posted.why("C-000001/1")
     read = values_read(explained.event)
-    assert read["amount"] == "800"
+    assert read["accounting_amount"] == "800"
     assert read["project.group.type"] == "time_and_material"
     assert read["ledger_period.from"] == "2026-03-01"
     assert "project P-1" in [r.about for r in explained.event.readings]
-    assert (explained.event.lets[0].name, explained.event.lets[-1].name) == ("entered_on", "hour_cost")
+    assert (explained.event.lets[0].name, explained.event.lets[-1].name) == ("entered_on", "cost")
 
 
 def test_a_row_in_the_pack_that_hit_is_shown_with_its_text(posted: World, pack: catalog.Pack) -> None:
-    profile = decision(posted.why("H-000001/1").event, "profile")
-    (hit,) = profile.hits
-    assert hit.name == "time_and_material"
-    assert hit.texts[0].lines[0] == line_of(pack, hit.place) == "  - name: time_and_material"
-    assert profile.names == ("profile",)
+    destination = decision(posted.why("C-000001/1").event, "cost_destination")
+    (hit,) = destination.hits
+    assert hit.name == "hours_expensed"
+    assert hit.texts[0].lines[0] == line_of(pack, hit.place)
+    assert "name: hours_expensed" in hit.texts[0].lines[0]
+    assert destination.names == ("destination",)
+    assert {v.name: v.value for v in destination.answers[0]} == {"posted_to": "profit_and_loss"}
+
+
+def test_a_dated_decision_says_for_which_days_its_answer_holds(in_review: World) -> None:
+    values = {"number": "2026", "method": "time_and_material", "project": KeyText("P-1"), "profile": KeyText("TM")}
+    in_review.create("pat", "profile_rule", "create", "here", **values, **{"from": date(2026, 1, 1)})
+    profile = decision(in_review.approve_and_post().why("C-000001/1").event, "profile")
+    assert profile.hits[0].name == "profile_rule 2026"
     assert (profile.on, profile.since, profile.until) == ("2026-03-02", "2026-01-01", None)
-    assert {v.name: v.value for v in profile.answers[0]} == {"hour_cost": "profit_and_loss", "capitalize": "false"}
 
 
 def test_what_went_before_leads_back_to_the_people_and_the_source_row(posted: World) -> None:
-    explained = posted.why("H-000001/1")
+    explained = posted.why("C-000001/1")
     told = [(e.event, e.record.split()[0]) for e in explained.earlier]
     assert told == [
         ("register", "transaction"), ("approve", "hour_line"), ("submit", "hour_line"), ("submit", "timesheet"),
@@ -251,7 +260,7 @@ def test_what_went_before_leads_back_to_the_people_and_the_source_row(posted: Wo
 
 def test_a_created_record_says_which_step_gave_each_value(posted: World) -> None:
     """Of several creation steps only the one whose constants fit is named."""
-    registered = posted.why("H-000001/1").earlier[0]
+    registered = posted.why("C-000001/1").earlier[0]
     changes = {c.field: c for c in registered.changes}
     assert (changes["type"].after, changes["type"].because) == ("cost", "given as `'cost'`")
     assert (changes["price"].after, changes["price"].because) == ("100", "given as `unit.cost`")
@@ -260,16 +269,16 @@ def test_a_created_record_says_which_step_gave_each_value(posted: World) -> None
 
 
 def test_a_whole_voucher_shows_all_its_entries(posted: World) -> None:
-    explained = posted.why("H-000001")
+    explained = posted.why("C-000001")
     assert [(e.line, e.side) for e in explained.entries] == [(1, "debit"), (2, "credit")]
     lines = as_lines(explained)
-    assert sum("- name: profit_and_loss" in line for line in lines) == 1, "the row is printed once"
+    assert sum("- name: hours_to_profit_and_loss" in line for line in lines) == 1, "the row is printed once"
 
 
 def test_a_voucher_goes_by_company_where_several_have_its_number(posted: World) -> None:
-    assert posted.why("NORTH:H-000001/1").figure == posted.why("H-000001/1").figure
-    with pytest.raises(UsageFault, match="no voucher `SOUTH:H-000001`"):
-        posted.why("SOUTH:H-000001")
+    assert posted.why("NORTH:C-000001/1").figure == posted.why("C-000001/1").figure
+    with pytest.raises(UsageFault, match="no voucher `SOUTH:C-000001`"):
+        posted.why("SOUTH:C-000001")
 
 
 def test_several_companies_with_one_number_are_offered(posted: World) -> None:
@@ -280,21 +289,21 @@ def test_several_companies_with_one_number_are_offered(posted: World) -> None:
         company = find_record(session, posted.charter.rules, "company", "SOUTH")
         (head,) = session.rows(select(tables["charter_voucher"]))
         session.insert(tables["charter_voucher"], [(99, head.log, company, *head[3:])])
-    with pytest.raises(UsageFault, match="NORTH:H-000001/1 or SOUTH:H-000001/1"):
-        posted.why("H-000001/1")
+    with pytest.raises(UsageFault, match="NORTH:C-000001/1 or SOUTH:C-000001/1"):
+        posted.why("C-000001/1")
 
 
 def test_a_reversal_leads_to_what_it_takes_back(posted: World) -> None:
     assert not posted.fire("pat", "transaction", "reverse", "1", reason="Wrong project").reasons
-    explained = posted.why("H-000002/1")
+    explained = posted.why("C-000002/1")
     assert explained.voucher is not None
-    assert explained.voucher.reverses == "H-000001"
-    assert values_read(explained.event)["vouchers"] == "H-000001"
+    assert explained.voucher.reverses == "C-000001"
+    assert values_read(explained.event)["vouchers"] == "C-000001"
     assert explained.reverses is not None
     assert explained.reverses.entries[0].texts
     assert explained.reverses.voucher is not None
-    assert explained.reverses.voucher.reversed_by == "H-000002"
-    assert "It takes back H-000001" in as_lines(explained)
+    assert explained.reverses.voucher.reversed_by == "C-000002"
+    assert "It takes back C-000001" in as_lines(explained)
 
 
 # --- a record and a field --------------------------------------------------------------------------------------------
@@ -353,7 +362,7 @@ def test_what_does_not_exist_is_answered_with_what_is_like_it(in_review: World) 
         ("hour_lin x", "did you mean `hour_line`"),
         ("hour_line W1/2026-03-02/2", f"did you mean `{LINE}`"),
         (f"hour_line {LINE} costs", "did you mean `cost`"),
-        ("H-000009", "no voucher `H-000009`"),
+        ("C-000009", "no voucher `C-000009`"),
     ]:
         with pytest.raises(UsageFault, match=said):
             in_review.why(subject)
@@ -367,35 +376,35 @@ def changed_pack(folder: Path) -> catalog.Pack:
     folder.mkdir()
     (folder / "pack.yaml").write_text("pack: customer\nextends: base\ndoc: A customer.\nversion: 2.0.0\nauthor: us\n")
     (folder / "rules.yaml").write_text(
-        "posting: hour_cost\nchanges: base\nrows:\n"
-        "  - name: profit_and_loss\n    doc: In the customer's own words.\n"
+        "posting: transaction_cost\nchanges: base\nrows:\n"
+        "  - name: hours_to_profit_and_loss\n    doc: In the customer's own words.\n"
         "---\n"
-        "decision: profile\nchanges: base\nremove: {rows: [time_and_material]}\nrows:\n"
-        "  - name: all_hours\n    when: {type: time_and_material}\n"
-        "    then: {hour_cost: profit_and_loss, capitalize: false}\n"
+        "decision: cost_destination\nchanges: base\nremove: {rows: [hours_expensed]}\nrows:\n"
+        "  - name: all_hours\n    when: {class: hour, hour_cost: profit_and_loss}\n"
+        "    then: {posted_to: profit_and_loss}\n"
     )
     return catalog.load(folder)
 
 
 def test_the_rule_shown_is_the_one_that_was_in_force_then(posted: World, tmp_path: Path) -> None:
-    before = posted.why("H-000001/1")
+    before = posted.why("C-000001/1")
     posted.charter.init(changed_pack(tmp_path / "customer"), "adm")
-    after = posted.why("H-000001/1")
+    after = posted.why("C-000001/1")
     assert posted.charter.rules.library.pack.name == "customer"
     assert after.entries[0].texts == before.entries[0].texts
     assert "own words" not in "\n".join(as_lines(after))
-    assert decision(after.event, "profile").hits[0].name == "time_and_material"
+    assert decision(after.event, "cost_destination").hits[0].name == "hours_expensed"
     assert after.event.pack == before.event.pack
     assert after.event.pack.startswith("base ")
 
 
 def test_what_a_pack_above_changed_is_shown_with_what_it_changes(in_review: World, tmp_path: Path) -> None:
     in_review.charter.init(changed_pack(tmp_path / "customer"), "adm")
-    explained = in_review.approve_and_post().why("H-000001/1")
+    explained = in_review.approve_and_post().why("C-000001/1")
     base, customer = explained.entries[0].texts
     assert (base.pack, customer.pack) == ("base", "customer")
-    assert customer.lines == ("  - name: profit_and_loss", "    doc: In the customer's own words.")
-    assert decision(explained.event, "profile").hits[0].name == "all_hours"
+    assert customer.lines == ("  - name: hours_to_profit_and_loss", "    doc: In the customer's own words.")
+    assert decision(explained.event, "cost_destination").hits[0].name == "all_hours"
     created = next(e for e in explained.earlier if e.event == "create" and e.record.startswith("hour_line"))
     assert (explained.event.pack[:8], created.pack[:4]) == ("customer", "base")
 
@@ -407,7 +416,7 @@ def test_today_s_files_are_not_looked_at(pack: catalog.Pack, tmp_path: Path) -> 
     Charter(store, "os_user", NOON).init(changed_pack(folder), "adm", demonstration=True)
     shutil.rmtree(folder)
     charter = Charter(store, "os_user", NOON)
-    explained = World(charter).given("hours_in_review").approve_and_post().why("H-000001/1")
+    explained = World(charter).given("hours_in_review").approve_and_post().why("C-000001/1")
     store.close()
     assert explained.entries[0].texts[1].lines[1] == "    doc: In the customer's own words."
 
@@ -431,7 +440,7 @@ def test_history_tells_every_event_in_order(posted: World) -> None:
     assert events[1].caused_by == f"submit of timesheet {SHEET}"
     changed = {c.field: (c.before, c.after) for c in events[2].changes}
     assert changed == {"state": ("submitted", "approved"), "billable_hours": (None, "8")}
-    assert history(posted.charter, "transaction", "1")[1].vouchers == ("H-000001",)
+    assert history(posted.charter, "transaction", "1")[1].vouchers == ("C-000001",)
 
 
 def test_history_says_the_reason_that_no_field_keeps(posted: World) -> None:
@@ -500,6 +509,7 @@ def test_what_is_possible_is_told_with_all_that_would_come_of_it(in_review: Worl
     assert answer.is_possible
     assert [(o.event, o.record) for o in answer.outcomes] == [
         ("approve", f"hour_line {LINE}"), ("register", "transaction (new)"), ("register", "transaction (new)"),
+        ("make_ready", "transaction (new)"),
     ]  # fmt: skip
     assert {c.field: c.after for c in answer.outcomes[2].changes}["amount"] == "1600"
     assert {c.field: c.after for c in answer.outcomes[2].changes}["connected"] == "(new)"
@@ -583,7 +593,7 @@ def test_a_final_state_offers_nothing(posted: World) -> None:
 
 
 def test_the_data_is_json_with_every_figure_a_text(posted: World) -> None:
-    data = as_data(posted.why("H-000001"))
+    data = as_data(posted.why("C-000001"))
     assert data["version"] == 1
     assert data["entries"][0]["amount"] == "800.00"
     assert json.loads(json.dumps(data))["event"]["decisions"][0]["decision"] == "profile"
@@ -592,11 +602,11 @@ def test_the_data_is_json_with_every_figure_a_text(posted: World) -> None:
 
 
 def test_lines_lead_from_the_figure_to_the_source(posted: World) -> None:
-    lines = as_lines(posted.why("H-000001/1"))
+    lines = as_lines(posted.why("C-000001/1"))
     wanted = [
-        "H-000001/1: debit 800.00 EUR",
-        "Voucher H-000001 of NORTH",
-        "- name: profit_and_loss",
+        "C-000001/1: debit 800.00 EUR",
+        "Voucher C-000001 of NORTH",
+        "- name: hours_to_profit_and_loss",
         "decided account, as of 2026-03-02",
         "What did it",
         "by pat (login os_user), right: accountant",
@@ -631,7 +641,7 @@ def test_postgresql_explains_the_same(opened: Callable[..., World], own_database
     assert there.steps("timesheet", SHEET, "wim") == here.steps("timesheet", SHEET, "wim")
     here.approve_and_post(), there.approve_and_post()
     # Numbers come in blocks there and may be skipped, so words that hold none are compared.
-    ours, theirs = here.why("H-000001/1"), there.why("H-000001/1")
+    ours, theirs = here.why("C-000001/1"), there.why("C-000001/1")
     assert (theirs.figure, theirs.voucher, theirs.entries) == (ours.figure, ours.voucher, ours.entries)
     assert theirs.event.decisions == ours.event.decisions
     assert [e.event for e in theirs.earlier] == [e.event for e in ours.earlier]
