@@ -8,6 +8,7 @@ from . import definitions as d
 from .check_decisions import asking_names, check_choices, input_types
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
+from .expressions import parse_template, paths
 from .scopes import NO_RECORD, Names, formula_names
 
 
@@ -106,10 +107,18 @@ def check_asked(f: Findings, e: Element, use: Element, of: d.Record, names: Name
         if not (f.pack.find("decision", name) or f.pack.find("formulas", name)):
             f.unknown("decision", name, mark(e), f.names_of("decision", "formulas"))
         return
-    if rule.of and rule.of != of.name:
+    if rule.of and rule.of != of.name and not (decision and _asks_nothing_of_its_record(decision, use)):
         f.say("R202", f"`{name}` is asked about `{rule.of}`, not about `{of.name}`", mark(e))
         return
     _check_given(f, e, use, decision, names)
+
+
+def _asks_nothing_of_its_record(decision: d.Decision, use: Element) -> bool:
+    """Is every input handed over, and the day that of whoever asks? Then any record may ask."""
+    given = dict(use.pairs("with")) if isinstance(use.value, dict) else {}
+    said = parse_template(decision.refusal.text) if decision.refusal else ()
+    named = {path.parts[0] for part in said if not isinstance(part, str) for path in paths(part)}
+    return decision.dated_by is None and decision.inputs.keys() <= given.keys() and named <= decision.inputs.keys()
 
 
 def _check_given(f: Findings, e: Element, use: Element, decision: d.Decision | None, names: Names) -> None:
