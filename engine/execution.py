@@ -22,7 +22,7 @@ from .firings import Actor, Firing, Reason, Request, Root, Voucher
 from .gathering import Gatherer
 from .integrity import Integrity
 from .library import Library
-from .money import EXACT, ZERO
+from .money import EXACT
 from .permission import Permission
 
 DEEPEST = 20
@@ -203,7 +203,7 @@ class Work:
         if not entries:
             return
         company, on, currency = code.head(firing.v)
-        total = sum((e[3] for e in entries), ZERO)
+        total = sum([e[3] for e in entries])
         if total != 0:
             called = self.called(firing.record, firing.v[p.OWN])
             raise CharterFault(f"The posting {code.posting} of {called} does not balance: {total}.")

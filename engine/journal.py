@@ -217,7 +217,7 @@ class Journal:
         prefix = ledger.series.get(voucher.series, voucher.series) if ledger else voucher.series
         return (
             id_, log_id, voucher.company, voucher.series, f"{prefix}-{number:06d}", voucher.posting,
-            voucher.currency, self.work.now, voucher.date, voucher.reverses,
+            voucher.currency, self.work.now, voucher.date.isoformat(), voucher.reverses,
         )  # fmt: skip
 
     # --- heads and numbers ---

@@ -42,8 +42,11 @@ def changes(firing: Firing) -> str:
 
 
 def entry_rows(ids: Iterator[int], voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:
-    """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions."""
-    company, on, currency = voucher.company, voucher.date, voucher.currency
+    """id, voucher, line, account, account key, row, amount, company, date, currency, dimensions.
+
+    The day is a text, as it stands in the digest and as both databases take it.
+    """
+    company, on, currency = voucher.company, voucher.date.isoformat(), voucher.currency
     return [
         (next(ids), voucher_id, line, e[0], e[1], e[2], kept, company, on, currency, *e[4:])
         for line, (e, kept) in enumerate(zip(voucher.entries, voucher.kept, strict=True), 1)
