@@ -47,7 +47,7 @@ class Answers:
             value, problem, _ = memo[key]
             firing.v[index] = value
             if problem is not None:
-                firing.unanswered.add(index)
+                firing.unanswered |= {index}
                 firing.refuse_by(operation.refusal, operation.place, table.name, problem)
 
     def names_records(self, table: Table) -> bool:

@@ -70,6 +70,8 @@ class Beginnings:
         found: list[Begun] = []
         left, unanswered = members, dict[int, Firing]()
         for workflow, transition in possible:
+            if not left:
+                break
             program = self.programs.of(record, workflow, transition)
             firings = [f for a, row in left if (f := self.started(program, a, row))]
             if program.when is None:

@@ -56,7 +56,7 @@ class Evaluation:
             rests = [[None if e.v[op.index] is None else e.v[op.index][-1] for op in each.readings] for e in inner]
             firing.v[each.index] = (tuple(e.v for e in inner), self.gatherer.facts.add_each(each.of, rests))
             if any(e.pending for e in inner):
-                firing.unanswered.add(each.index)
+                firing.unanswered |= {each.index}
 
     def loop(self, segment: p.Segment, firings: Sequence[Firing | Element]) -> None:
         compute = segment.compute
@@ -130,7 +130,7 @@ class Evaluation:
             if holds:
                 continue
             if requirement.warning and requirement.name in firing.root.request.acknowledged:
-                firing.acknowledged.append(requirement.name)
+                firing.acknowledged += (requirement.name,)
                 continue
             more = f"acknowledge `{requirement.name}` to go on" if requirement.warning else ""
             firing.refuse_by(requirement.message, requirement.place, requirement.name, more)

@@ -118,8 +118,7 @@ class Work:
         self.evaluation.compute(program, firings)
         self.evaluation.check(program, firings)
         firings = [f for f in firings if f.root.stands]
-        for firing in firings:
-            self.settle(program, firing)
+        self.settle(program, firings)
         self.integrity.refuse_same_keys(program, firings)
         stage = 0
         for effect in program.effects:
@@ -134,21 +133,21 @@ class Work:
 
     # --- what comes of it ---
 
-    def settle(self, program: p.Program, firing: Firing) -> None:
-        """Put the record as the event leaves it where the rest of the work sees it."""
-        pending = self.gatherer.pending
-        key = (program.record.name, firing.id)
-        before = firing.v[p.OWN]
-        firing.row = None if program.transition.deletes else program.first_row(firing.v)
-        if program.transition.creates:
-            pending.created.add(key)
-        elif key not in pending.created:
-            pending.before.setdefault(key, before)
-        pending.rows[program.record.name][firing.id] = (firing.row, firing.root)
-        if firing.parent is None:
-            firing.root.firing = firing
-        else:
-            firing.parent.fired.append(firing)
+    def settle(self, program: p.Program, firings: list[Firing]) -> None:
+        """Put the records as the event leaves them where the rest of the work sees them."""
+        pending, name = self.gatherer.pending, program.record.name
+        rows, creates, deletes = pending.rows[name], program.transition.creates, program.transition.deletes
+        for firing in firings:
+            firing.row = None if deletes else program.first_row(firing.v)
+            if creates:
+                pending.created.add((name, firing.id))
+            elif (name, firing.id) not in pending.created:
+                pending.before.setdefault((name, firing.id), firing.v[p.OWN])
+            rows[firing.id] = (firing.row, firing.root)
+            if firing.parent is None:
+                firing.root.firing = firing
+            else:
+                firing.parent.fired.append(firing)
 
     def bring_about(self, effect: p.Effect, firings: list[Firing], depth: int) -> None:
         if effect.when is not None:

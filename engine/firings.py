@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeVar
@@ -117,8 +117,8 @@ class Firing:
     vouchers: list[Voucher] = field(default_factory=list)
     fired: list[Firing] = field(default_factory=list)
     pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
-    acknowledged: list[str] = field(default_factory=list)
-    unanswered: set[int] = field(default_factory=set)
+    acknowledged: tuple[str, ...] = ()
+    unanswered: frozenset[int] = frozenset()
 
     def refuse_by(self, message: Callable[[list[Any]], str] | None, place: Place, rule: str, more: str = "") -> None:
         """Note a refusal whose words are worked out later, when what they need has been read."""
@@ -145,7 +145,7 @@ class Element:
     around: Firing
     v: list[Any]
     pending: list[tuple[Any, Place, str, str]] = field(default_factory=list)
-    unanswered: set[int] = field(default_factory=set)
+    unanswered: frozenset[int] = frozenset()
 
     @property
     def root(self) -> Root:
@@ -166,8 +166,8 @@ def standing_of(firings: Sequence[Standing]) -> list[Standing]:
     return [f for f in firings if not f.pending and not f.root.reasons and not f.root.deferred]
 
 
-def in_tree_order(firing: Firing) -> Iterator[Firing]:
+def in_tree_order(firing: Firing) -> Sequence[Firing]:
     """A firing and what it fired, each cause before what it caused."""
-    yield firing
-    for inner in firing.fired:
-        yield from in_tree_order(inner)
+    if not firing.fired:
+        return (firing,)
+    return [firing, *(below for inner in firing.fired for below in in_tree_order(inner))]

@@ -125,12 +125,10 @@ class Gatherer:
 
     def read(self, operation: p.Operation, firings: Sequence[Any]) -> None:
         """Fill one reading for every firing that needs it."""
-        guard, key = operation.guard, operation.key
-        assert key is not None
-        wanted = firings if guard is None else [f for f in firings if guard(f.v)]
-        if not wanted:
+        assert operation.asked is not None
+        asked = operation.asked(firings)
+        if not asked:
             return
-        asked = [(f, key(f.v)) for f in wanted]
         self.noted.append((operation, asked))
         if isinstance(operation, p.Reference):
             self.read_references(operation, asked)
@@ -206,7 +204,7 @@ class Gatherer:
         for firing, key in asked:
             firing.v[operation.index] = answers[key]
             if not operation.none_allowed and answers[key][0] is None:
-                firing.unanswered.add(operation.index)
+                firing.unanswered |= {operation.index}
                 firing.refuse_by(operation.refusal, operation.place, operation.name)
 
     def candidates(self, operation: p.Find, firings: Sequence[Any]) -> dict[tuple[Any, ...], list[list[Any]]]:

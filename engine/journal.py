@@ -104,7 +104,7 @@ class Journal:
                 yield Reason("kept", said, rows.get(entry[2], firing.program.transition.place))
 
     def kept_rows(self, record: d.Record, rows: Mapping[int, tuple[list[Any] | None, Root]]) -> Rows:
-        pending = self.work.gatherer.pending
+        pending, name = self.work.gatherer.pending, record.name
         columns = columns_of(self.library, record)
         encode = encoder([t for _, t in columns])
         kept = Rows(record.name, [], [], [])
@@ -112,15 +112,14 @@ class Journal:
         for id_, (row, root) in rows.items():
             if not root.stands:
                 continue
-            created = (record.name, id_) in pending.created
+            created = (name, id_) in pending.created
             if row is None:
                 if not created:
                     kept.gone.append(id_)
             elif created:
                 kept.new.append(encode(row))
             else:
-                before = pending.before[(record.name, id_)]
-                places = tuple(compress(range(len(row)), map(ne, row, before)))
+                places = tuple(compress(range(len(row)), map(ne, row, pending.before[name, id_])))
                 if places:
                     changed[places].append(([row[i] for i in places], id_))
         for places, updates in changed.items():
@@ -145,13 +144,12 @@ class Journal:
         firings = [(root, f) for root, first in roots for f in in_tree_order(first)]
         # Numbered only now, with the head locked: within a stream, and for one record, later rows have higher numbers.
         numbers = self.session.reserve(LOG, len(firings))
-        ids = {id(f): log_id for (_, f), log_id in zip(firings, numbers, strict=True)}
-        vouchers, entries, digests = self.ledger_rows([(ids[id(f)], f) for _, f in firings])
+        ids = {id(f): log_id for (_, f), log_id in zip(firings, numbers, strict=True) if f.fired}
+        vouchers, entries, digests = self.ledger_rows([(i, f) for (_, f), i in zip(firings, numbers, strict=True)])
         rows = []
         rested: dict[tuple[str | None, ...], str] = {}
-        for root, firing in firings:
+        for (root, firing), log_id in zip(firings, numbers, strict=True):
             number += 1
-            log_id = ids[id(firing)]
             cause = ids[id(firing.parent)] if firing.parent else None
             hashes = firing.program.hashes(firing.v)
             basis = rested.get(hashes) or rested.setdefault(hashes, self.work.gatherer.facts.basis(hashes))

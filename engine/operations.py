@@ -136,7 +136,7 @@ class Operations:
         run: list[p.Operation] = []
         for operation in sorted(self.in_order(), key=lambda o: (o.stage, o.late)):
             if operation.guards and not operation.always:
-                operation.guard = self.function(" or ".join(f"({g})" for g in operation.guards))
+                operation.guard = self.function(guard_of(operation))
             boundary = run and (
                 (operation.stage, operation.late) != (run[-1].stage, run[-1].late)
                 or run[-1].index - p.FIRST == selecting - 1
@@ -149,7 +149,10 @@ class Operations:
                 run = [operation]
                 continue
             run = []
-            operation.key = self.function("(" + "".join(f"{s}, " for s in operation.sources) + ")")
+            key = "(" + "".join(f"{s}, " for s in operation.sources) + ")"
+            needed = "" if operation.guard is None else " if " + guard_of(operation)
+            operation.key = self.function(key)
+            operation.asked = self.function(f"[(f, {key}) for f in fs for v in (f.v,){needed}]", "fs")
             if isinstance(operation, p.Find):
                 operation.predicate = self.function(operation.predicate_source, "v", "c")
                 operation.equal_values = [self.function(s) for _, s in operation.equal]
@@ -180,8 +183,13 @@ class Operations:
         for operation in run:
             source = f"next_id({operation.record!r})" if isinstance(operation, p.Alias) else operation.sources[0]
             if operation.guards and not operation.always:
-                source = f"({source}) if {' or '.join(f'({g})' for g in operation.guards)} else None"
+                source = f"({source}) if {guard_of(operation)} else None"
             lines.append(f"        v[{operation.index}] = {source}")
         space = self.executed(lines, rule)
         aliases = tuple(o.index for o in run if isinstance(o, p.Alias))
         yield p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases, run[0].stage)
+
+
+def guard_of(operation: p.Operation) -> str:
+    """The source of whether an operation is needed."""
+    return " or ".join(f"({g})" for g in operation.guards)

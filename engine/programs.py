@@ -27,7 +27,8 @@ OWN, GIVEN, SETTING, FIRST = 0, 1, 2, 3
 class Operation:
     """One value worked out for each firing; `guards` are the conditions under which it is needed, none meaning always.
 
-    `sources` are the Python sources it depends on. A late operation serves messages alone and runs for refused firings.
+    `sources` are the Python sources it depends on; of what is read `key` gives their values, `asked` those of many
+    firings, as far as it is needed for them. A late operation serves messages alone and runs for refused firings.
     `stage` says how many of the events that the steps create or fire have come about before it is worked out.
     """
 
@@ -40,6 +41,7 @@ class Operation:
     stage: int = 0
     guard: Callable[[Values], bool] | None = None
     key: Callable[[Values], tuple[Any, ...]] | None = None
+    asked: Callable[[Sequence[Any]], list[tuple[Any, tuple[Any, ...]]]] | None = None
 
 
 @dataclass
