@@ -30,6 +30,7 @@ def masters() -> Iterator[Request]:
     span = {"from": date(2026, 3, 1), "until": date(2026, 3, 31)}
     yield create("period", "create", company="@NORTH", number="2026-03", **span)
     start = {"from": date(2026, 1, 1)}
+    yield create("role_grant", "grant", actor="@bench", role="accountant", **start)
     yield create("hour_cost", "create", number="all", company="@NORTH", cost=Decimal("61.35"), **start)
     yield create("hour_price", "create", number="all", company="@NORTH", price=Decimal(120), **start)
     yield create("customer", "create", number="C-1", name="Harbour")

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import date
 from typing import Any, TypeAlias
 
-from sqlalchemy import MetaData, Table, select
+from sqlalchemy import TableClause, select
 
 from .firings import Actor, Delegator
 from .permission import DELEGATION
 from .store import Session
+from .tables import Declared
 
 ADMINISTRATOR = "administrator"
 WHERE_NAMED = ("where_named", "everything")
@@ -21,7 +22,7 @@ WHERE_NAMED = ("where_named", "everything")
 Grant: TypeAlias = "tuple[str, str | None]"
 
 
-def actor_in(session: Session, metadata: MetaData, number: str, today: date) -> Actor | None:
+def actor_in(session: Session, metadata: Declared, number: str, today: date) -> Actor | None:
     """The actor of that number with its login and rights on that day; None where unknown or retired."""
     actors = metadata.tables["actor"]
     found = session.rows(select(actors.c.id).where(actors.c.number == number, actors.c.state == "active"))
@@ -33,7 +34,7 @@ def actor_in(session: Session, metadata: MetaData, number: str, today: date) -> 
     return acting(known[found[0].id], delegations, known)
 
 
-def active_actors(session: Session, metadata: MetaData, today: date) -> list[Actor]:
+def active_actors(session: Session, metadata: Declared, today: date) -> list[Actor]:
     """Everybody who may act on that day, by number."""
     known = held_by(session, metadata, today)
     by_actor: dict[int, list[Any]] = defaultdict(list)
@@ -42,7 +43,7 @@ def active_actors(session: Session, metadata: MetaData, today: date) -> list[Act
     return sorted((acting(a, by_actor[id_], known) for id_, a in known.items()), key=lambda a: a.number)
 
 
-def held_by(session: Session, metadata: MetaData, today: date, ids: Sequence[int] | None = None) -> dict[int, Actor]:
+def held_by(session: Session, metadata: Declared, today: date, ids: Sequence[int] | None = None) -> dict[int, Actor]:
     """Active actors by id with the roles that they hold themselves: all, or some."""
     actors, grants = metadata.tables["actor"], metadata.tables["role_grant"]
     active = select(actors.c.id, actors.c.number, actors.c.login).where(actors.c.state == "active")
@@ -55,7 +56,7 @@ def held_by(session: Session, metadata: MetaData, today: date, ids: Sequence[int
     return {id_: Actor(id_, number, login or "", frozenset(roles[id_])) for id_, number, login in session.rows(active)}
 
 
-def delegations_in(session: Session, metadata: MetaData, today: date, actor: int | None = None) -> list[Any]:
+def delegations_in(session: Session, metadata: Declared, today: date, actor: int | None = None) -> list[Any]:
     """The delegations of that day, to all or to one."""
     table = metadata.tables.get(DELEGATION)
     if table is None:
@@ -66,7 +67,7 @@ def delegations_in(session: Session, metadata: MetaData, today: date, actor: int
     return session.rows(statement if actor is None else statement.where(table.c.actor == actor))
 
 
-def on(table: Table, today: date) -> Any:
+def on(table: TableClause, today: date) -> Any:
     """Whether what a row says holds on a day."""
     return (table.c["from"] <= today) & (table.c.until.is_(None) | (table.c.until >= today))
 

@@ -22,7 +22,7 @@ from .migration import Migration, plan
 from .notation import KeyText, convert
 from .objections import Objections, lost_records
 from .store import Session, Store
-from .tables import PACK, STORE, changed_types, declare
+from .tables import PACK, STORE, Declared, changed_types
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Setup:
 def rules_of(pack: catalog.Pack) -> Rules:
     """A checked pack made ready to run."""
     library = Library(pack)
-    return Rules(library, declare(library), pack.hash)
+    return Rules(library, Declared(library), pack.hash)
 
 
 def rules_in(session: Session, pack_hash: str) -> Rules:
@@ -171,7 +171,7 @@ class Charter:
         after = rules.library
         if before and (lost := [*changed_types(before, after), *lost_records(session, before, after)]):
             raise InvalidInput("\n".join(lost))
-        migration = plan(session, rules.metadata)
+        migration = plan(session, rules.metadata.whole)
         completion = complete(session, rules.metadata, before, after)
         said = list(completion.refusals)
         if before:

@@ -11,8 +11,6 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import MetaData
-
 from .errors import CharterFault, Conflict
 from .execution import Programs, Work
 from .facts import Facts
@@ -23,7 +21,7 @@ from .journal import Journal
 from .library import Library
 from .notation import KeyText
 from .store import Result, Session, Store
-from .tables import STORE
+from .tables import STORE, Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Rules:
     """A pack ready to run: its library, its tables, its compiled programs; `hash` names the text it was made from."""
 
     library: Library
-    metadata: MetaData
+    metadata: Declared
     hash: str
     programs: Programs = field(init=False)
     decided: dict[Any, Any] = field(default_factory=dict)

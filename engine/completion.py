@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import MetaData, Row, Table, func, inspect, literal, or_, select
+from sqlalchemy import Row, TableClause, func, inspect, literal, or_, select
 
 from . import definitions as d
 from .errors import IntegrityBroken, Place
@@ -22,7 +22,7 @@ from .model import SCALES, TEXT, Type
 from .money import to_kept
 from .programs import default_of
 from .store import Session
-from .tables import LOG, columns_of
+from .tables import LOG, Declared, columns_of
 
 RECORD, EVENT, FIELD = "pack_version", "put_in_force", "completed"
 
@@ -86,7 +86,7 @@ class Completion:
             found.setdefault(each.record, {})[each.field] = plain(each.value)
         return written(found) if found else None
 
-    def apply(self, session: Session, metadata: MetaData) -> None:
+    def apply(self, session: Session, metadata: Declared) -> None:
         """Write the values, one statement for each record type."""
         for name in sorted({each.record for each in self.lacks}):
             table = metadata.tables[name]
@@ -99,7 +99,7 @@ class Completion:
 # --- what is lacking -------------------------------------------------------------------------------------------------
 
 
-def complete(session: Session, metadata: MetaData, before: Library | None, after: Library) -> Completion:
+def complete(session: Session, metadata: Declared, before: Library | None, after: Library) -> Completion:
     """What the records that are there lack under `after` and had no need of under `before`, the pack in force."""
     there = set(inspect(session.connection).get_table_names())
     return Completion(
@@ -121,7 +121,7 @@ def needed_of(library: Library | None, name: str) -> set[str]:
 
 
 def lacking(
-    session: Session, table: Table, library: Library, record: d.Record, needed_before: set[str]
+    session: Session, table: TableClause, library: Library, record: d.Record, needed_before: set[str]
 ) -> Iterator[Lack]:
     wanted = needed_of(library, record.name) - needed_before
     names = [name for name, _ in columns_of(library, record) if name in wanted]
@@ -130,7 +130,7 @@ def lacking(
             yield lack(library, record, name, rows)
 
 
-def rows_without(session: Session, table: Table, names: list[str]) -> list[int]:
+def rows_without(session: Session, table: TableClause, names: list[str]) -> list[int]:
     """In how many rows each of the columns is empty, counted in one go; one that is still to be made is in all."""
     if not names:
         return []
@@ -158,7 +158,7 @@ def given_by(field: d.Field) -> Any:
 Given = Mapping[str, Mapping[str, Any]]
 
 
-def completions(session: Session, metadata: MetaData) -> list[tuple[Row[Any], Given]]:
+def completions(session: Session, metadata: Declared) -> list[tuple[Row[Any], Given]]:
     """The rows of the log that completed records, in order, each with the values by record type and field.
 
     Raises IntegrityBroken as `completion_of`.
@@ -166,7 +166,7 @@ def completions(session: Session, metadata: MetaData) -> list[tuple[Row[Any], Gi
     return [(row, given) for row in packs_put_in_force(session, metadata) if (given := completion_of(row))]
 
 
-def packs_put_in_force(session: Session, metadata: MetaData) -> list[Row[Any]]:
+def packs_put_in_force(session: Session, metadata: Declared) -> list[Row[Any]]:
     """The rows of the log by which packs came into force, in order."""
     log = metadata.tables[LOG]
     return session.rows(select(log).where(log.c.record == RECORD, log.c.event == EVENT).order_by(log.c.id))

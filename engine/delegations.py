@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import MetaData, Row, select
+from sqlalchemy import Row, select
 
 from . import definitions as d
 from .actors import ADMINISTRATOR, WHERE_NAMED
@@ -15,7 +15,7 @@ from .errors import IntegrityBroken
 from .log_texts import changes_of
 from .permission import DELEGATION
 from .store import Session
-from .tables import LOG
+from .tables import LOG, Declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Span:
 class Delegations:
     """Reads the log once; days are compared, since a day is what a delegation is dated with."""
 
-    def __init__(self, session: Session, metadata: MetaData, actors: Mapping[str, int]) -> None:
+    def __init__(self, session: Session, metadata: Declared, actors: Mapping[str, int]) -> None:
         self.actors = actors
         self.spans: dict[tuple[int, int], list[Span]] = defaultdict(list)
         log = metadata.tables[LOG]

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import MetaData, select
+from sqlalchemy import select
 
 from . import definitions as d
 from . import programs as p
@@ -26,7 +26,7 @@ from .model import Parts, Type
 from .queries import Joined, among, measured, parts, too_large, types_of
 from .scopes import measure_type
 from .store import Session, decoder
-from .tables import ENTRY, LOG, VOUCHER, columns_of
+from .tables import ENTRY, LOG, VOUCHER, Declared, columns_of
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Gatherer:
     """Reads for one piece of work within one transaction."""
 
     def __init__(
-        self, library: Library, metadata: MetaData, session: Session, facts: Facts, decided: dict[Any, Any]
+        self, library: Library, metadata: Declared, session: Session, facts: Facts, decided: dict[Any, Any]
     ) -> None:
         self.library, self.metadata, self.session, self.facts = library, metadata, session, facts
         self.pending = Pending()
@@ -59,7 +59,7 @@ class Gatherer:
 
     def joined(self, record: str, asked: Hashable = None) -> Joined:
         """A record's table, to be joined with others; made once for all who ask it the same, as `asked` says."""
-        made = self.metadata.info.setdefault(Joined, {})
+        made = self.metadata.joined
         if asked is None or (record, asked) not in made:
             found = self.library.record(record)
             assert found is not None

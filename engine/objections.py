@@ -10,7 +10,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, func, inspect, literal, or_, select
+from sqlalchemy import ColumnElement, func, inspect, literal, or_, select
 from sqlalchemy import column as column_named
 from sqlalchemy import table as table_named
 
@@ -21,7 +21,7 @@ from .gathering import Gatherer
 from .library import Library
 from .migration import Migration
 from .store import Session, decoder
-from .tables import VOUCHER, columns_of, declare
+from .tables import VOUCHER, Declared, columns_of
 
 SHOWN = 3  # of the keys that several records would share
 GRANT = "role_grant"
@@ -43,7 +43,7 @@ class Objections:
     """Looks at a store whose pack in force is `before` and would be `after`, whose tables `metadata` declares."""
 
     session: Session
-    metadata: MetaData
+    metadata: Declared
     before: Library
     after: Library
     migration: Migration
@@ -117,7 +117,7 @@ class Objections:
 
     @cached_property
     def gatherer(self) -> Gatherer:
-        return Gatherer(self.before, declare(self.before), self.session, Facts(), {})
+        return Gatherer(self.before, Declared(self.before), self.session, Facts(), {})
 
     # --- states and choices ---
 

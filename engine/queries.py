@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, MetaData, Select, and_, bindparam, case, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, literal, or_, select
 from sqlalchemy.sql.expression import FromClause
 
 from . import definitions as d
@@ -15,7 +15,7 @@ from .library import Library
 from .model import MONEY, Parts, Type
 from .money import LARGEST_KEPT, from_kept, kept_or_none, shown
 from .scopes import measure_type
-from .tables import ENTRY, column_type, table_name
+from .tables import ENTRY, Declared, column_type, table_name
 
 AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
 
@@ -23,7 +23,7 @@ AT_ONCE = 10_000  # values in one list of a statement; SQLite takes 32,766
 class Joined:
     """A record's table with the tables its paths lead to, each joined once, always outer so that no row is lost."""
 
-    def __init__(self, library: Library, metadata: MetaData, record: d.Record) -> None:
+    def __init__(self, library: Library, metadata: Declared, record: d.Record) -> None:
         self.library, self.metadata, self.record = library, metadata, record
         self.base: FromClause = metadata.tables[table_name(record.name)].alias()
         self._from: FromClause = self.base

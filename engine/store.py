@@ -18,12 +18,12 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    Column,
+    ColumnClause,
     Connection,
     Date,
     Engine,
     Integer,
-    Table,
+    TableClause,
     create_engine,
     event,
     text,
@@ -207,7 +207,7 @@ class Session:
     def run(self, sql: str) -> None:
         self.connection.execute(text(sql))
 
-    def insert(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    def insert(self, table: TableClause, rows: Sequence[Sequence[Any]]) -> None:
         """Write many rows, each in the order of the table's columns."""
         if not rows:
             return
@@ -219,7 +219,7 @@ class Session:
             for row in rows:
                 copy.write_row(row)
 
-    def insert_missing(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    def insert_missing(self, table: TableClause, rows: Sequence[Sequence[Any]]) -> None:
         """Write rows unless their key is there already."""
         if not rows:
             return
@@ -231,12 +231,12 @@ class Session:
         sql = f'INSERT INTO "{table.name}" ({_names(table)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
         self._cursor().execute(sql, [list(v) for v in zip(*rows, strict=True)])
 
-    def _insert_into_sqlite(self, verb: str, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+    def _insert_into_sqlite(self, verb: str, table: TableClause, rows: Sequence[Sequence[Any]]) -> None:
         self.store.statements += 1
         sql = f'{verb} INTO "{table.name}" ({_names(table)}) VALUES ({marks(table.columns)})'
         self._cursor().executemany(sql, rows)
 
-    def update(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    def update(self, table: TableClause, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Set columns of many rows; a row is the new values followed by the id. Raises Conflict when one is gone."""
         if not rows:
             return
@@ -255,7 +255,7 @@ class Session:
         if cursor.rowcount != len(rows):
             raise Conflict(f"A record of {table.name} was deleted by somebody else; try again.")
 
-    def delete(self, table: Table, ids: Sequence[int]) -> None:
+    def delete(self, table: TableClause, ids: Sequence[int]) -> None:
         if ids:
             self.connection.execute(table.delete().where(table.c.id.in_(list(ids))))
 
@@ -314,12 +314,12 @@ def marks(values: Sized) -> str:
     return ", ".join("?" * len(values))
 
 
-def _names(table: Table) -> str:
+def _names(table: TableClause) -> str:
     """The columns of a table, as INSERT and COPY want them."""
     return ", ".join(f'"{c.name}"' for c in table.columns)
 
 
-def _array_type(column: Column[Any]) -> str:
+def _array_type(column: ColumnClause[Any]) -> str:
     if isinstance(column.type, Boolean):
         return "boolean[]"
     if isinstance(column.type, Date):

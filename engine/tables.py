@@ -5,7 +5,8 @@ Amounts are scaled integers everywhere, dates are dates, moments are ISO text in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -19,9 +20,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    TableClause,
     Text,
     UniqueConstraint,
+    column,
+    table,
 )
+from sqlalchemy.schema import SchemaItem
 
 from . import definitions as d
 from .library import Library
@@ -46,12 +51,69 @@ def column_type(type_: Type) -> Any:
 def declare(library: Library) -> MetaData:
     """All tables of a store for the library's pack."""
     metadata = MetaData()
-    own_tables(metadata)
+    for name in OWN:
+        Table(name, metadata, *OWN[name]())
     for record in library.records():
         record_table(metadata, library, record)
     if library.manifest.ledger:
-        ledger_tables(metadata, library, library.manifest.ledger)
+        for name in (VOUCHER, ENTRY):
+            Table(name, metadata, *ledger_columns(library, library.manifest.ledger, name))
     return metadata
+
+
+class Declared:
+    """The tables of a store for a library's pack, as statements name them; `whole` as a store is made of them.
+
+    `joined` is a place for what is made once of several of them.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.tables: Mapping[str, TableClause] = _Tables(library)
+        self.library = library
+        self.joined: dict[Any, Any] = {}
+
+    @cached_property
+    def whole(self) -> MetaData:
+        return declare(self.library)
+
+
+class _Tables(Mapping[str, TableClause]):
+    """By name, each made when it is first asked for: a short command needs few of them, and of these no index or key.
+
+    Columns with their types are much less than a whole table.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._made: dict[str, TableClause] = {}
+
+    def __getitem__(self, name: str) -> TableClause:
+        if name not in self._made:
+            self._made[name] = self._table(name)
+        return self._made[name]
+
+    def _table(self, name: str) -> TableClause:
+        ledger = self._library.manifest.ledger
+        if name in OWN:
+            return _named(name, OWN[name]())
+        if ledger and name in (VOUCHER, ENTRY):
+            return _named(name, ledger_columns(self._library, ledger, name))
+        record = self._library.record(name) if table_name(name) == name else None
+        if record is None:
+            raise KeyError(name)
+        return table(name, *(column(n, column_type(t)) for n, t in columns_of(self._library, record)))
+
+    def __iter__(self) -> Iterator[str]:
+        yield from OWN
+        yield from (record.name for record in self._library.records())
+        yield from (VOUCHER, ENTRY) if self._library.manifest.ledger else ()
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def _named(name: str, items: Iterable[SchemaItem]) -> TableClause:
+    return table(name, *(column(item.name, item.type) for item in items if isinstance(item, Column)))
 
 
 def columns_of(library: Library, record: d.Record) -> list[tuple[str, Type]]:
@@ -91,14 +153,14 @@ def record_table(metadata: MetaData, library: Library, record: d.Record) -> Tabl
                autoincrement=False)
         for name, type_ in columns_of(library, record)
     ]  # fmt: skip
-    table = Table(record.name, metadata, *columns)
+    made = Table(record.name, metadata, *columns)
     if record.key:
-        _key_index(table, record)
+        _key_index(made, record)
     for name in library.states_of(record):
-        Index(f"by_{record.name}_{name}", table.c[name])
+        Index(f"by_{record.name}_{name}", made.c[name])
     for name in sorted(_parents(library, record)):
-        Index(f"by_{record.name}_{name}", table.c[name])
-    return table
+        Index(f"by_{record.name}_{name}", made.c[name])
+    return made
 
 
 def _reference(type_: Type) -> tuple[Any, ...]:
@@ -125,70 +187,76 @@ def _parents(library: Library, record: d.Record) -> set[str]:
     return {name for name in by if record.key[:1] != (name,)}
 
 
-def own_tables(metadata: MetaData) -> None:
-    """The log, the refusals, the facts that rules read, heads and counters, the packs that were ever in force."""
-
-    def text(name: str, **options: Any) -> Column[Any]:
-        return Column(name, Text(), nullable=options.pop("nullable", False), **options)
-
-    def number(name: str, **options: Any) -> Column[Any]:
-        return Column(name, BigInteger(), nullable=options.pop("nullable", False), autoincrement=False, **options)
-
-    log = Table(
-        LOG, metadata,
-        number("id", primary_key=True), text("stream"), number("number"), text("at"), text("actor"), text("login"),
-        text("right"), text("record"), number("record_id"), text("event"), text("rule"), text("pack"),
-        text("from_state", nullable=True), text("to_state", nullable=True), number("cause", nullable=True),
-        text("source", nullable=True), text("reads"), text("basis"), text("changes"), text("vouchers"),
-        text("acting_for", nullable=True), text("hash"),
-        UniqueConstraint("stream", "number", name="number_in_stream"),
-    )  # fmt: skip
-    Index("by_record", log.c.record, log.c.record_id)
-    Table(
-        REFUSAL, metadata,
-        number("id", primary_key=True), text("at"), text("actor"), text("login"), text("record"),
-        number("record_id", nullable=True), text("event"), text("pack"), text("source", nullable=True), text("reasons"),
-    )  # fmt: skip
-    Table(FACT, metadata, text("stream", primary_key=True), text("hash", primary_key=True), text("content"))
-    Table(HEAD, metadata, text("stream", primary_key=True), number("number"), text("hash"))
-    Table(SERIES, metadata, text("series", primary_key=True), number("company", primary_key=True), number("number"))
-    Table(COUNTER, metadata, text("name", primary_key=True), number("next"))
-    Table(PACK, metadata, text("hash", primary_key=True), text("name"), text("version"), text("at"), text("actor"),
-          text("login"), text("compiled"))  # fmt: skip
-    Table(STORE, metadata, text("name", primary_key=True), text("value"))
+def _text(name: str, **options: Any) -> Column[Any]:
+    return Column(name, Text(), nullable=options.pop("nullable", False), **options)
 
 
-def ledger_tables(metadata: MetaData, library: Library, ledger: d.Ledger) -> None:
-    """Vouchers and entries; a dimension is a column."""
-    entry_type = library.record("entry")
-    assert entry_type is not None
-    company = Type("ref", of=ledger.company)
-    Table(
-        VOUCHER, metadata,
-        Column("id", BigInteger(), primary_key=True, autoincrement=False),
+def _number(name: str, **options: Any) -> Column[Any]:
+    return Column(name, BigInteger(), nullable=options.pop("nullable", False), autoincrement=False, **options)
+
+
+# What the log, the refusals, the facts, heads and counters, and the packs that were ever in force are made of.
+OWN: Mapping[str, Callable[[], Iterable[SchemaItem]]] = {
+    LOG: lambda: (
+        _number("id", primary_key=True), _text("stream"), _number("number"), _text("at"), _text("actor"),
+        _text("login"), _text("right"), _text("record"), _number("record_id"), _text("event"), _text("rule"),
+        _text("pack"), _text("from_state", nullable=True), _text("to_state", nullable=True),
+        _number("cause", nullable=True), _text("source", nullable=True), _text("reads"), _text("basis"),
+        _text("changes"), _text("vouchers"), _text("acting_for", nullable=True), _text("hash"),
+        UniqueConstraint("stream", "number", name="number_in_stream"), Index("by_record", "record", "record_id"),
+    ),
+    REFUSAL: lambda: (
+        _number("id", primary_key=True), _text("at"), _text("actor"), _text("login"), _text("record"),
+        _number("record_id", nullable=True), _text("event"), _text("pack"), _text("source", nullable=True),
+        _text("reasons"),
+    ),
+    FACT: lambda: (_text("stream", primary_key=True), _text("hash", primary_key=True), _text("content")),
+    HEAD: lambda: (_text("stream", primary_key=True), _number("number"), _text("hash")),
+    SERIES: lambda: (_text("series", primary_key=True), _number("company", primary_key=True), _number("number")),
+    COUNTER: lambda: (_text("name", primary_key=True), _number("next")),
+    PACK: lambda: (
+        _text("hash", primary_key=True), _text("name"), _text("version"), _text("at"), _text("actor"), _text("login"),
+        _text("compiled"),
+    ),
+    STORE: lambda: (_text("name", primary_key=True), _text("value")),
+}  # fmt: skip
+
+
+def ledger_columns(library: Library, ledger: d.Ledger, name: str) -> list[SchemaItem]:
+    """What vouchers, or their entries, are made of; a dimension is a column."""
+    return _voucher_columns(ledger) if name == VOUCHER else _entry_columns(library, ledger)
+
+
+def _voucher_columns(ledger: d.Ledger) -> list[SchemaItem]:
+    return [
+        _number("id", primary_key=True),
         Column("log", BigInteger(), _foreign(LOG), nullable=False, index=True),
-        Column("company", BigInteger(), *_reference(company), nullable=False),
-        *(Column(n, Text(), nullable=False) for n in ("series", "number", "posting", "currency", "posted_at")),
+        Column("company", BigInteger(), *_reference(Type("ref", of=ledger.company)), nullable=False),
+        *map(_text, ("series", "number", "posting", "currency", "posted_at")),
         Column("date", Date(), nullable=False),
-        Column("reverses", BigInteger(), nullable=True),
+        _number("reverses", nullable=True),
         UniqueConstraint("company", "series", "number", name="number_in_series"),
-    )  # fmt: skip
-    account = entry_type.fields["account"].type
-    dimensions = [Column(n, column_type(f.type), *_reference(f.type)) for n, f in ledger.dimensions.items()]
-    entries = Table(
-        ENTRY, metadata,
-        Column("id", BigInteger(), primary_key=True, autoincrement=False),
+    ]
+
+
+def _entry_columns(library: Library, ledger: d.Ledger) -> list[SchemaItem]:
+    entry = library.record("entry")
+    assert entry is not None
+    account = entry.fields["account"].type
+    return [
+        _number("id", primary_key=True),
         Column("voucher", BigInteger(), _foreign(VOUCHER), nullable=False, index=True),
         Column("line", Integer(), nullable=False),
         Column("account", column_type(account), *_reference(account), nullable=False),
-        *(Column(n, Text(), nullable=False) for n in ("account_key", "row")),
+        _text("account_key"),
+        _text("row"),
         Column("amount", BigInteger(), CheckConstraint("amount <> 0", name="no_zero_entry"), nullable=False),
-        Column("company", BigInteger(), *_reference(company), nullable=False),
+        Column("company", BigInteger(), *_reference(Type("ref", of=ledger.company)), nullable=False),
         Column("date", Date(), nullable=False),
-        Column("currency", Text(), nullable=False),
-        *dimensions,
-    )  # fmt: skip
-    Index("by_account_and_date", entries.c.account, entries.c.date)
+        _text("currency"),
+        *(Column(n, column_type(f.type), *_reference(f.type)) for n, f in ledger.dimensions.items()),
+        Index("by_account_and_date", "account", "date"),
+    ]
 
 
 def protections(dialect: str) -> Callable[[str], list[str]]:

@@ -48,7 +48,7 @@ def entered(world: World, count: int, chunk: int = 1000) -> None:
 
 def outcome(world: World) -> dict[str, list[tuple[Any, ...]]]:
     """Everything but hashes and moments, records by what they are called instead of by their numbers."""
-    metadata = world.rules.metadata
+    metadata = world.rules.metadata.whole
     with world.store.transaction() as session:
         rows = {
             name: [dict(r._mapping) for r in session.connection.execute(table.select())]
