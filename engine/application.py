@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, select
 
-from . import catalog
 from .actors import actor_in
 from .batch import Batch, Clock, Rules
 from .completion import EVENT, FIELD, RECORD, Completion, complete
@@ -18,11 +18,13 @@ from .facts import digest
 from .firings import Actor, Request, Root
 from .library import Library, in_reference_order
 from .log_texts import UNREADABLE
-from .migration import Migration, plan
 from .notation import KeyText, convert
-from .objections import Objections, lost_records
+from .pack_data import Pack
 from .store import Session, Store
 from .tables import PACK, STORE, Declared, changed_types
+
+if TYPE_CHECKING:
+    from .migration import Migration
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Setup:
         return [r for r in self.roots if r.reasons]
 
 
-def rules_of(pack: catalog.Pack) -> Rules:
+def rules_of(pack: Pack) -> Rules:
     """A checked pack made ready to run."""
     library = Library(pack)
     return Rules(library, Declared(library), pack.hash)
@@ -59,10 +61,10 @@ def rules_in(session: Session, pack_hash: str) -> Rules:
     return rules_of(kept_pack(pack_hash, found[0]))
 
 
-def kept_pack(pack_hash: str, compiled: str) -> catalog.Pack:
+def kept_pack(pack_hash: str, compiled: str) -> Pack:
     """A pack as a store keeps it; raises IntegrityBroken for a text that is none."""
     try:
-        return catalog.Pack.from_data(json.loads(compiled))
+        return Pack.from_data(json.loads(compiled))
     except UNREADABLE:
         raise IntegrityBroken(f"the rules made of the pack {pack_hash[:12]} are not what was written") from None
 
@@ -133,7 +135,7 @@ class Charter:
 
     # --- setting up ---
 
-    def init(self, pack: catalog.Pack, administrator: str, demonstration: bool = False, planned: bool = False) -> Setup:
+    def init(self, pack: Pack, administrator: str, demonstration: bool = False, planned: bool = False) -> Setup:
         """Create the store for a pack or bring it up to one; with `planned` only tell what would be done.
 
         `administrator` names the first administrator of a new store; of another the actor who puts the pack in force,
@@ -168,6 +170,10 @@ class Charter:
 
         What a pack no longer knows, or knows as something else, is said first: nothing else can be asked of it.
         """
+        # Loaded here, as only this needs them: every command opens a store.
+        from .migration import plan
+        from .objections import Objections, lost_records
+
         after = rules.library
         if before and (lost := [*changed_types(before, after), *lost_records(session, before, after)]):
             raise InvalidInput("\n".join(lost))
@@ -181,7 +187,7 @@ class Charter:
         return migration, completion
 
     def put_in(
-        self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor, completion: Completion,
+        self, session: Session, rules: Rules, pack: Pack, actor: Actor, completion: Completion,
         demonstration: bool | None,
     ) -> list[Root]:  # fmt: skip
         """The first administrator, the pack in force, its master rows: each by an event, in one transaction.
@@ -209,7 +215,7 @@ class Charter:
         return roots
 
     def put_in_force(
-        self, session: Session, rules: Rules, pack: catalog.Pack, compiled: str, completion: Completion
+        self, session: Session, rules: Rules, pack: Pack, compiled: str, completion: Completion
     ) -> Iterator[Request]:
         """The event that puts the pack in force, unless it is; it says what records that are there got."""
         table = rules.metadata.tables[RECORD]
@@ -225,7 +231,7 @@ class Charter:
         elif there[0].state != "in_force":
             yield Request(RECORD, EVENT, there[0].id, given, "init")
 
-    def keep_pack(self, session: Session, rules: Rules, pack: catalog.Pack, actor: Actor) -> str:
+    def keep_pack(self, session: Session, rules: Rules, pack: Pack, actor: Actor) -> str:
         """Keep the text and what was made of it; gives the latter, whose hash the log will hold."""
         compiled = json.dumps(pack.to_data(), ensure_ascii=False, separators=(",", ":"))
         row = (pack.hash, pack.name, pack.version, self.clock.now, actor.number, self.login, compiled)

@@ -15,6 +15,7 @@ from .errors import CharterFault, Conflict
 from .execution import Programs, Work
 from .facts import Facts
 from .firings import Actor, Reason, Request, Root
+from .frozen import frozen
 from .gathering import Gatherer
 from .isolation import Isolation
 from .journal import Journal
@@ -24,7 +25,7 @@ from .store import Result, Session, Store
 from .tables import STORE, Declared
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clock:
     """The moment of a piece of work: given, never read."""
 

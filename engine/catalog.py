@@ -8,74 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from .errors import Diagnostic, InvalidPack, in_order
-from .pack_data import document_data, document_from
-from .pack_files import BOTTOM, DocumentKey, Layer, Library, Shelf, library
+from .pack_data import Pack, lines_of
+from .pack_files import BOTTOM, Layer, Library, Shelf, library
 from .pack_layers import Laid
 from .source import Document, Route
 
 __all__ = ["BOTTOM", "Document", "Library", "Pack", "library", "load", "origin", "read_pack", "text_hash"]
-
-
-@dataclass(frozen=True)
-class Pack:
-    """A pack with everything that it extends, laid over each other.
-
-    `files` are the texts of the whole chain by the name shown; `hash` is that of these names and texts; `chain` are the
-    packs' names from the bottom up.
-    """
-
-    name: str
-    version: str
-    documents: tuple[Document, ...]
-    files: dict[str, str]
-    hash: str
-    chain: tuple[str, ...]
-
-    def find(self, kind: str, name: str) -> Document | None:
-        """The document of that kind and name, or None."""
-        return self._by_key.get((kind, name))
-
-    def all(self, kind: str) -> list[Document]:
-        """The documents of that kind, by name."""
-        return [document for document in self.documents if document.kind == kind]
-
-    @cached_property
-    def _by_key(self) -> dict[DocumentKey, Document]:
-        return {(document.kind, document.name): document for document in self.documents}
-
-    @property
-    def lines(self) -> dict[str, list[str]]:
-        """The lines of every file by its name, as `render` wants them."""
-        return _lines(self.files)
-
-    def to_data(self) -> dict[str, Any]:
-        """The pack as JSON can hold it; `from_data` is its inverse.
-
-        Shape: {name, version, hash, chain, files: {name: text}, documents: [{kind, name, body, pack, written_in,
-        places}]}, where `places` is a text that is decoded when a place is first asked for.
-        """
-        numbers = {file: number for number, file in enumerate(self.files)}
-        return {
-            "name": self.name,
-            "version": self.version,
-            "hash": self.hash,
-            "chain": list(self.chain),
-            "files": dict(self.files),
-            "documents": [document_data(document, numbers) for document in self.documents],
-        }
-
-    @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Pack:
-        """The pack that `to_data` gave."""
-        files = list(data["files"])
-        documents = tuple(document_from(document, files) for document in data["documents"])
-        return cls(data["name"], data["version"], documents, data["files"], data["hash"], tuple(data["chain"]))
 
 
 def load(directory: str | Path, known: Library | None = None) -> Pack:
@@ -99,7 +40,7 @@ def read_pack(
     for layer in chain:
         laid.lay(layer)
     pack = _pack(chain, laid.documents.values(), shelf.files) if chain and not shelf.is_broken else None
-    return pack, in_order(shelf.found), _lines(shelf.files)
+    return pack, in_order(shelf.found), lines_of(shelf.files)
 
 
 def origin(document: Document, path: Route) -> str:
@@ -124,7 +65,3 @@ def _pack(chain: list[Layer], documents: Iterable[Document], files: dict[str, st
         text_hash(files),
         tuple(layer.name for layer in chain),
     )
-
-
-def _lines(files: Mapping[str, str]) -> dict[str, list[str]]:
-    return {file: text.split("\n") for file, text in files.items()}

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
-from . import catalog
 from . import definitions as d
 from .application import Charter
 from .batch import Batch, Clock
@@ -30,6 +29,7 @@ from .library import Library
 from .model import DATE, YES_OR_NO, Type
 from .notation import Value, convert
 from .output import Column, Sheet
+from .pack_data import Pack
 from .queries import Joined
 from .scopes import Names
 from .source import did_you_mean
@@ -74,9 +74,12 @@ class Call:
             return str(session.connection.exec_driver_sql("SELECT session_user").scalar_one())
 
     @cached_property
-    def pack(self) -> catalog.Pack:
+    def pack(self) -> Pack:
         """The pack that was asked for, by folder or name; the base pack where none was."""
-        return catalog.load(pack_folder(self.pack_asked))
+        # What reads YAML is loaded where it is needed: most commands take the rules from their store.
+        from .catalog import load
+
+        return load(pack_folder(self.pack_asked))
 
     def compare_packs(self, charter: Charter) -> None:
         """Rules come from the store alone, so a pack that is named besides and is another one is worth a word."""
@@ -202,7 +205,9 @@ def system_user() -> str:
 
 def pack_folder(asked: str | None) -> Path:
     """The folder of a pack given by name or folder; raises UsageFault where there is none."""
-    known = catalog.library()
+    from .catalog import library
+
+    known = library()
     folder = known.folder(asked or "base") or Path(asked or "")
     if not (folder / "pack.yaml").is_file():
         raise UsageFault(

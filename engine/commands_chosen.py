@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from . import definitions as d
 from .commands import Call, filtered
 from .commands_keys import in_key_order, key_text
 from .errors import UsageFault
+from .frozen import frozen
 from .gathering import Gatherer
 from .queries import types_of
 from .source import did_you_mean
@@ -17,7 +17,7 @@ from .store import Session, decoder
 MOST_NAMED = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chosen:
     """A record that a command is to work on."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from .commands_keys import Keys, Numbered, numbered
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
+from .frozen import frozen
 from .library import Library
 from .model import Type
 from .money import ZERO, shown
@@ -20,7 +20,7 @@ TREE = ("what would happen", "debit", "credit")
 AMOUNTS = ("debit", "credit")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """The verdict on one record."""
 
@@ -67,7 +67,7 @@ def to_state(firing: Firing) -> str:
 # --- plans -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planned:
     """What one request would bring about, in full; `as_tree` prints it for a person."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, TableClause, func, inspect, literal, or_, select
@@ -16,6 +15,7 @@ from sqlalchemy import Row, TableClause, func, inspect, literal, or_, select
 from . import definitions as d
 from .errors import IntegrityBroken, Place
 from .facts import plain, written
+from .frozen import frozen
 from .library import Library
 from .log_texts import UNREADABLE, named, reads_of
 from .model import SCALES, TEXT, Type
@@ -27,7 +27,7 @@ from .tables import LOG, Declared, columns_of
 RECORD, EVENT, FIELD = "pack_version", "put_in_force", "completed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lack:
     """A field that may not be empty and is, in so many rows; `value` is what it gets, None where nothing says it."""
 
@@ -60,7 +60,7 @@ class Lack:
         return f"{self.place}: {self.record}.{self.field} {what}; it is empty in {self.counted}: {wanted}."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completion:
     """What records that are there lack: what fills it, and what is said where nothing does."""
 

@@ -10,10 +10,11 @@ from typing import Any
 from . import definitions as d
 from .cells import cell_source, constant
 from .expression_python import Constants, compile_function
+from .frozen import frozen
 from .model import Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableRow:
     """A row ready to be asked. `filled` are the search inputs it fills; `then` its answers in the order of the outputs.
 
@@ -28,7 +29,7 @@ class TableRow:
     until: date | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What a table says: `outputs` (one tuple, or for `collect` a tuple of them), the rows hit, the key set that hit.
 

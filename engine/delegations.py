@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row, select
@@ -12,13 +11,14 @@ from sqlalchemy import Row, select
 from . import definitions as d
 from .actors import ADMINISTRATOR, WHERE_NAMED
 from .errors import IntegrityBroken
+from .frozen import frozen
 from .log_texts import changes_of
 from .permission import DELEGATION
 from .store import Session
 from .tables import LOG, Declared
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A delegation, and the days between which it was there and held."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import Place
+from .frozen import frozen
 
 
 class Source(Protocol):
@@ -24,7 +24,7 @@ class Source(Protocol):
     def place(self, path: tuple[str | int, ...] = ()) -> Place: ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """An expression or message as written, with the place of its first character."""
 
@@ -32,7 +32,7 @@ class Text:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """A place in a document: walks its maps and lists and hands out texts that know where they stand."""
 

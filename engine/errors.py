@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from .frozen import frozen
+
 DONE, FAULT, USAGE, INVALID, REFUSED, CONFLICT, BROKEN, DIFFERENT = 0, 1, 2, 3, 4, 5, 6, 10
 
 
@@ -33,7 +35,7 @@ def place_in(text: str) -> Place:
     return Place(file, int(line), int(column)) if line.isdigit() and column.isdigit() else NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One problem of a pack or of an input file.
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 
 from .expressions import Binary, Constant, In, IsNone, Node, Path, Unary, chain
+from .frozen import frozen
 from .model import Parts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Givens:
     """The paths that are known not to be none once a condition has answered."""
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from .errors import CharterFault
 from .expression_scopes import AGGREGATES, split_list
 from .expressions import Binary, Call, Conditional, Constant, In, IsNone, Node, Path, Unary, Value, chain
+from .frozen import frozen
 from .model import Parts, Type
 from .money import EXACT, rounded, shown
 
@@ -173,7 +174,7 @@ _ATTRIBUTES = {"year", "month"}  # of a date
 _ORDERINGS = {"<", "<=", ">", ">="}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Element:
     """The code within an aggregate: `this` leads one level out."""
 
@@ -276,7 +277,7 @@ def _call(node: Call, code: Code, depth: int) -> str:
     return f"_{node.name}({', '.join(arguments)})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Listed:
     """An aggregate taken apart: its list, what is asked of each element, and the code that reads an element."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
+from .frozen import frozen
 from .model import DATE, TEXT, WHOLE, Parts, Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """A function's argument types and its result; an argument takes none only where its type is optional.
 
@@ -40,7 +41,7 @@ class Scope(Protocol):
         """A function beyond the fixed ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """A scope together with what is known there, and the scope around it, which `this` names."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Protocol
@@ -50,6 +50,7 @@ from .expressions import (
     Value,
     chain,
 )
+from .frozen import frozen
 from .model import NONE, NUMBER, SCALES, TEXT, YES_OR_NO, Parts, Type
 from .money import EXACT, LARGEST_KEPT
 from .type_relations import constant_type, together
@@ -109,7 +110,7 @@ def _collated(element: CodePointOrder, compiler: SQLCompiler, **options: Any) ->
     return f'({compiler.process(element.clauses, **options)} COLLATE "C")'
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Term:
     """An operand: a number's `sql` is its value times 10**scale, at most `largest`; a constant number has a `value`."""
 

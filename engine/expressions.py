@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from typing import TypeAlias
 
 from .errors import INVALID, CharterFault, Diagnostic, Place
+from .frozen import frozen
 
 MOST_CHARACTERS = 2_000
 MOST_NODES = 200
@@ -36,7 +37,7 @@ class ExpressionError(CharterFault):
         self.message, self.start, self.length, self.hint, self.code = message, start, max(1, length), hint, code
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Placed:
     """Where a node stands in its text, in characters; two nodes are equal wherever they stand."""
 
@@ -44,21 +45,21 @@ class _Placed:
     end: int = field(default=0, kw_only=True, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constant(_Placed):
     """A value written out; a whole number is an int, any other number a Decimal."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path(_Placed):
     """A name and the names behind its dots; it has no spaces, so that each part's place is known."""
 
     parts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unary(_Placed):
     """`-` or `not`."""
 
@@ -66,7 +67,7 @@ class Unary(_Placed):
     operand: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binary(_Placed):
     """Arithmetic, a comparison, `and` or `or`."""
 
@@ -75,7 +76,7 @@ class Binary(_Placed):
     right: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class In(_Placed):
     """`operand in (options)`."""
 
@@ -84,7 +85,7 @@ class In(_Placed):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsNone(_Placed):
     """`operand is none`."""
 
@@ -92,7 +93,7 @@ class IsNone(_Placed):
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conditional(_Placed):
     """`then if condition else otherwise`."""
 
@@ -101,7 +102,7 @@ class Conditional(_Placed):
     otherwise: Node
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call(_Placed):
     """A function by its name."""
 
@@ -235,7 +236,7 @@ def _closing_brace(text: str, start: int) -> int:
     raise ExpressionError("`{` is never closed", start, 1, "write `{{` for the brace itself")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Token:
     """kind: number, text, path, word (of the language), sign or end."""
 

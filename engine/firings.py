@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from . import definitions as d
 from . import programs as p
 from .errors import Place
+from .frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """Fire `event` on the record of that id, or create one where the id is None. `values` are typed, references ids.
 
@@ -27,7 +28,7 @@ class Request:
     acknowledged: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reason:
     """One thing that stands against an event: the rule's own words, and where the rule stands."""
 
@@ -37,7 +38,7 @@ class Reason:
     warning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delegator:
     """Somebody who lets an actor act in their place today: the `grants` passed on.
 
@@ -51,7 +52,7 @@ class Delegator:
     where_named: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Actor:
     """Who acts, and in whose place besides: `acts_for`. `grants` are (role, record/key or None).
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import ne
 from typing import Any
@@ -16,6 +15,7 @@ from . import definitions as d
 from .execution import Work
 from .facts import digest, without_tail, written
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
+from .frozen import frozen
 from .journal_rows import FIRST_HASH, chained, changes, entry_rows, reads, reasons_text
 from .money import to_kept
 from .store import encoder, marks
@@ -24,7 +24,7 @@ from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rows:
     """What is to be written of one record type, as it is kept; `changed` are names with the new values and the id."""
 

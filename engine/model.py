@@ -5,8 +5,10 @@ A `Type` says what a value is; how it is kept in a database is said in `tables`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
+
+from .frozen import frozen
 
 Parts: TypeAlias = tuple[str, ...]  # of a dotted path
 
@@ -17,7 +19,7 @@ SCALARS = frozenset({"text", "number", "whole", "money", "price", "date", "time"
 SCALES = {"number": 6, "price": 6, "money": 4, "whole": 0}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Type:
     """What a value is.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections import abc
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
 
 from .definitions import Field
+from .frozen import frozen
 from .model import NUMERIC, SCALES, Type
 from .money import LARGEST_KEPT, ZERO, parse, shown, to_kept
 from .source import did_you_mean, printable
@@ -28,7 +28,7 @@ class KeyText(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notation:
     """How values are written in a file; the defaults are the plain notation."""
 

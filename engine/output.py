@@ -11,9 +11,10 @@ import json
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol, TextIO
+
+from .frozen import frozen
 
 VERSION = 1
 FORMS = ("table", "tsv", "csv", "json")
@@ -25,7 +26,7 @@ _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """A column: its name stands in the header; numbers stand to the right."""
 

@@ -1,14 +1,75 @@
-"""Documents as JSON can hold them, their places packed; a place is decoded when it is first asked for."""
+"""A pack and its documents, as JSON can hold them: places are packed, and decoded when one is first asked for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from .errors import Place
 from .source import Body, Document, Route
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack with everything that it extends, laid over each other.
+
+    `files` are the texts of the whole chain by the name shown; `hash` is that of these names and texts; `chain` are the
+    packs' names from the bottom up.
+    """
+
+    name: str
+    version: str
+    documents: tuple[Document, ...]
+    files: dict[str, str]
+    hash: str
+    chain: tuple[str, ...]
+
+    def find(self, kind: str, name: str) -> Document | None:
+        """The document of that kind and name, or None."""
+        return self._by_key.get((kind, name))
+
+    def all(self, kind: str) -> list[Document]:
+        """The documents of that kind, by name."""
+        return [document for document in self.documents if document.kind == kind]
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], Document]:
+        return {(document.kind, document.name): document for document in self.documents}
+
+    @property
+    def lines(self) -> dict[str, list[str]]:
+        """The lines of every file by its name, as `render` wants them."""
+        return lines_of(self.files)
+
+    def to_data(self) -> dict[str, Any]:
+        """The pack as JSON can hold it; `from_data` is its inverse.
+
+        Shape: {name, version, hash, chain, files: {name: text}, documents: [{kind, name, body, pack, written_in,
+        places}]}, where `places` is a text that is decoded when a place is first asked for.
+        """
+        numbers = {file: number for number, file in enumerate(self.files)}
+        return {
+            "name": self.name,
+            "version": self.version,
+            "hash": self.hash,
+            "chain": list(self.chain),
+            "files": dict(self.files),
+            "documents": [document_data(document, numbers) for document in self.documents],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Pack:
+        """The pack that `to_data` gave."""
+        files = list(data["files"])
+        documents = tuple(document_from(document, files) for document in data["documents"])
+        return cls(data["name"], data["version"], documents, data["files"], data["hash"], tuple(data["chain"]))
+
+
+def lines_of(files: Mapping[str, str]) -> dict[str, list[str]]:
+    return {file: text.split("\n") for file, text in files.items()}
 
 
 def document_data(document: Document, numbers: Mapping[str, int]) -> dict[str, Any]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .elements import Element, Source
 from .errors import Place
+from .frozen import frozen
 from .record_definitions import Field, build_field
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Role:
     name: str
     doc: str
     of: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ledger:
     company: str
     account: str
@@ -27,7 +27,7 @@ class Ledger:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """What the `pack.yaml` files of a chain say together, the later ones over the earlier ones."""
 

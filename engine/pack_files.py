@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from .errors import NOWHERE, Diagnostic, Place
-from .source import Document, Tree, clipped, decode, did_you_mean, read
+from .source import Document, clipped, did_you_mean
+from .strict_yaml import Tree, decode, read
 
 KINDS = (
     "pack", "record", "master", "workflow", "decision", "parameters", "formulas", "measure", "limit", "share_out",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import field as made
 
 from .elements import Element, Source, dotted
 from .errors import NOWHERE, Place
+from .frozen import frozen
 from .model import SCALARS, Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A field of a record, a value that an event takes, or an input or output of a decision."""
 
@@ -43,7 +43,7 @@ def build_field(name: str, e: Element) -> Field:
                  e.word("mirror") == "negative", e.place)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Child:
     """The records of type `of` that refer to their parent by the field `by`."""
 
@@ -53,7 +53,7 @@ class Child:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     name: str
     doc: str
@@ -95,7 +95,7 @@ def build_record(source: Source) -> Record:
 # --- cells -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """One condition of a `when`: a name against constants.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .elements import Element, Source, Text, dotted
 from .errors import Place
+from .frozen import frozen
 from .record_definitions import Cell, Field, build_cells, build_field
 from .workflow_definitions import Requirement, Use, build_requirements, build_uses
 
 # --- decisions and values --------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A row of a decision: conditions, answers, validity (both days inclusive, as ISO text or none)."""
 
@@ -25,7 +25,7 @@ class Row:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     name: str
     doc: str
@@ -92,7 +92,7 @@ def _key_sets(e: Element) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(map(str, keys)) for keys in e.value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A dated value; `rows` are (from, until, value) as written."""
 
@@ -111,7 +111,7 @@ def build_parameters(source: Source) -> dict[str, Parameter]:
     }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Formulas:
     name: str
     of: str
@@ -129,7 +129,7 @@ def build_formulas(source: Source) -> Formulas:
                     e.place)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measure:
     """An aggregate: `sum` of an expression over records of a type, or their count when it is none."""
 
@@ -158,7 +158,7 @@ def build_measure(source: Source) -> Measure:
 # --- postings and processes ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One line of a posting row: `debit` or `credit` an account key; an amount made of names added and subtracted.
 
@@ -173,7 +173,7 @@ class Entry:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostingRow:
     name: str
     doc: str
@@ -188,7 +188,7 @@ class PostingRow:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Posting:
     name: str
     doc: str
@@ -251,7 +251,7 @@ def build_entry(e: Element) -> Entry:
     return Entry(side, e.word(side), e.must("amount"), e.texts("dimensions"), e.texts("account_by"), e.place)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Process:
     name: str
     doc: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from . import definitions as d
 from .errors import Place
+from .frozen import frozen
 from .library import Library
 from .model import Parts, Type
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Records:
     """The records that lines or tables stand for; `left_out` says that lines of nothing are not shown."""
 
@@ -23,7 +23,7 @@ class Records:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Months:
     """A line for each whole month from that of the first date to that of the second."""
 
@@ -34,7 +34,7 @@ class Months:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Days:
     """What of a measure counts.
 
@@ -46,7 +46,7 @@ class Days:
     paths: tuple[Parts, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figure:
     """One figure: a measure over its days, or a formula. `total` is None where nothing is said; `show` is a hint."""
 
@@ -60,7 +60,7 @@ class Figure:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """A statement as declared."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from dataclasses import field as made
 
 from .elements import Element, Source, Text, dotted
 from .errors import Place
+from .frozen import frozen
 from .record_definitions import Cell, Field, build_cells, build_field
 
 NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     name: str
     doc: str
@@ -21,7 +21,7 @@ class State:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Who:
     """One way of being entitled: a role (for the record at `of`), an actor field, or the roles a decision names."""
 
@@ -33,7 +33,7 @@ class Who:
     where: Mapping[str, Text] = made(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Find:
     name: str
     of: str
@@ -45,7 +45,7 @@ class Find:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """What a decision or formulas answer, under a name; `of` leads to the record asked about, () being this one."""
 
@@ -56,7 +56,7 @@ class Use:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requirement:
     that: Text
     refusal: Text
@@ -64,7 +64,7 @@ class Requirement:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One step of a transition.
 
@@ -86,7 +86,7 @@ class Step:
     date: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transition:
     event: str
     name: str
@@ -113,7 +113,7 @@ class Transition:
         return self.target == NOTHING
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class People:
     """The actors at these fields and of these events must all be different."""
 
@@ -123,7 +123,7 @@ class People:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Always:
     before: str
     need: str
@@ -131,7 +131,7 @@ class Always:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Workflow:
     name: str
     doc: str

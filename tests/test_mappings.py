@@ -20,7 +20,7 @@ from charter.engine.mapping_faults import mapping_faults
 from charter.engine.mappings import MappedRow, RowProblem, map_file
 from charter.engine.model import DATE, MONEY, NUMBER, PRICE, TEXT, TIME, WHOLE, YES_OR_NO, Type
 from charter.engine.notation import KeyText, Notation, as_text, convert
-from charter.engine.source import read
+from charter.engine.strict_yaml import read
 from hypothesis import given
 from hypothesis import strategies as st
 from support import real_data

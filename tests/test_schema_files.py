@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 from charter.engine import schemas
-from charter.engine.source import Document, read
+from charter.engine.source import Document
+from charter.engine.strict_yaml import read
 from jsonschema import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from charter.engine.errors import render
 from charter.engine.schemas import problems, too_long
-from charter.engine.source import Document, read
+from charter.engine.source import Document
+from charter.engine.strict_yaml import read
 
 COMMON = {
     "$id": "https://charter.invalid/schemas/common.schema.json",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from charter.engine.errors import Place, render
-from charter.engine.source import MOST_NODES, Tree, clipped, decode, did_you_mean, read
+from charter.engine.source import clipped, did_you_mean
+from charter.engine.strict_yaml import MOST_NODES, Tree, decode, read
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -44,7 +44,7 @@ REFUSED = [
     ("a reference to nothing", "UPDATE line SET article = 900"),
     ("an entry of zero", "INSERT INTO charter_entry (id, voucher, line, account, account_key, \"row\", amount, company, date, currency) SELECT 900, voucher, 9, account, account_key, \"row\", 0, company, date, currency FROM charter_entry WHERE id = 1"),
     ("a number of a series twice", "INSERT INTO charter_voucher (id, log, company, series, number, posting, currency, posted_at, date) SELECT 900, log, company, series, number, posting, currency, posted_at, date FROM charter_voucher"),
-    ("a place in a stream twice", "INSERT INTO charter_log SELECT 900, stream, number, at, actor, login, \"right\", record, record_id, event, rule, pack, from_state, to_state, cause, source, reads, basis, changes, vouchers, hash FROM charter_log WHERE id = 1"),
+    ("a place in a stream twice", "INSERT INTO charter_log SELECT 900, stream, number, at, actor, login, \"right\", record, record_id, event, rule, pack, from_state, to_state, cause, source, reads, basis, changes, vouchers, acting_for, hash FROM charter_log WHERE id = 1"),
 ]  # fmt: skip
 
 
