@@ -79,7 +79,7 @@ def write_postgresql(url: str, written: Written) -> None:
     import psycopg
 
     with psycopg.connect(url) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for index in range(written.chunks):
             with connection.transaction(), connection.cursor() as cursor:
                 for table, rows in written.inserted.items():

@@ -22,6 +22,7 @@ from .journal import Journal
 from .library import Library
 from .notation import KeyText
 from .store import Result, Session, Store
+from .streams import Streams
 from .tables import STORE, Declared
 
 
@@ -132,6 +133,8 @@ class Batch:
         roots = [Root(r, reasons) for r, reasons in resolve(gatherer, requests)]
         work.perform_roots(roots)
         Isolation(gatherer, roots).defer()
+        if session.has_rivals and not self.plan:
+            Streams(gatherer, roots, gatherer.noted).hold()
         gatherer.noted.clear()
         Journal(work, self.rules.hash, self.written_facts).write(roots)
         session.return_ids()
@@ -166,7 +169,7 @@ class Batch:
 
     def confirm_rules(self, session: Session) -> None:
         """Nothing is decided by rules that another process has replaced meanwhile."""
-        in_force = session.own(f"SELECT value FROM {STORE} WHERE name = 'pack'").fetchone()[0]
+        in_force = session.own(f"SELECT value FROM {STORE} WHERE name = 'pack'{session.shared}").fetchone()[0]
         if in_force != self.rules.hash:
             raise Conflict(
                 f"Another pack was put in force meanwhile: {in_force[:12]} in place of {self.rules.hash[:12]}. "

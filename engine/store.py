@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from .errors import Conflict, UsageFault
 from .model import SCALES, Type
 from .money import LARGEST_KEPT, from_kept, to_kept, whole_kept
-from .tables import COUNTER
+from .tables import COUNTER, HEAD
 
 Result = TypeVar("Result")
 RETRIES = 8
@@ -165,7 +165,7 @@ def _sqlite(url: str) -> Engine:
 
 def _postgresql(url: str) -> Engine:
     try:
-        return create_engine(url, isolation_level="SERIALIZABLE")
+        return create_engine(url, isolation_level="REPEATABLE READ")
     except ModuleNotFoundError:
         raise UsageFault("PostgreSQL needs its driver: pip install 'charter[postgresql]'.") from None
 
@@ -299,6 +299,30 @@ class Session:
         cursor = self._cursor()
         cursor.execute(sql if self.is_sqlite else sql.replace("?", "%s"), values)
         return cursor
+
+    def hold(self, logged: set[str], moved: set[str], read: set[str] | None) -> None:
+        """Lock heads against moving: those that move, in one order, then those of streams that were read (None: all).
+
+        The database refuses it where one has moved since the transaction began.
+        """
+        moving, resting = sorted(logged | moved), sorted((read or set()) - logged - moved)
+        self.own(f"SELECT 1 FROM {HEAD} WHERE stream = ANY(?) ORDER BY stream FOR UPDATE", moving)
+        if moved:
+            self.own(f"UPDATE {HEAD} SET number = number WHERE stream = ANY(?)", sorted(moved))
+        if read is None:
+            self.own(f"SELECT 1 FROM {HEAD} WHERE NOT stream = ANY(?) ORDER BY stream FOR SHARE", moving)
+        elif resting:
+            self.own(f"SELECT 1 FROM {HEAD} WHERE stream = ANY(?) ORDER BY stream FOR SHARE", resting)
+
+    @property
+    def has_rivals(self) -> bool:
+        """May others write at the same time? SQLite has one writer."""
+        return not self.is_sqlite
+
+    @property
+    def shared(self) -> str:
+        """What a SELECT ends with whose rows nobody may change until this transaction ends."""
+        return "" if self.is_sqlite else " FOR SHARE"
 
     @property
     def locked(self) -> str:

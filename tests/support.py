@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -172,6 +173,28 @@ def typed(value: Any, field_: Any) -> Any:
 
 
 Build = Callable[[World], object]
+
+
+def at_once(world: World, *works: Callable[[World], Any]) -> list[Any]:
+    """Run each in a thread with a store of its own, all begun together; what each gave, or the exception it raised."""
+    outcomes: list[Any] = [None] * len(works)
+    ready = threading.Barrier(len(works))
+
+    def work(index: int) -> None:
+        mine = World(Store(world.store.url), world.pack)
+        ready.wait(30)
+        try:
+            outcomes[index] = works[index](mine)
+        except Exception as error:
+            outcomes[index] = error
+        mine.store.close()
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return outcomes
 
 
 class Stores:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -17,7 +16,7 @@ from charter.engine.model import DATE, MONEY, NUMBER, PRICE, TEXT, WHOLE
 from charter.engine.store import Session, Store, decoder, encoder
 from charter.engine.verification import verify
 from sqlalchemy.exc import IntegrityError
-from support import DEPOT, Stores, World, approved, said
+from support import DEPOT, Stores, World, approved, at_once, said
 
 # --- values -----------------------------------------------------------------------------------------------------------
 
@@ -127,28 +126,6 @@ def test_sqlite_loses_nothing_that_was_committed(stores: Stores) -> None:
 def postgresql(stores: Stores, postgresql_url: str) -> Iterator[World]:
     with stores.postgresql(DEPOT, postgresql_url) as world:
         yield world
-
-
-def at_once(world: World, *works: Callable[[World], Any]) -> list[Any]:
-    """Run each in a thread with a store of its own, all begun together; what each gave, or the exception it raised."""
-    outcomes: list[Any] = [None] * len(works)
-    ready = threading.Barrier(len(works))
-
-    def work(index: int) -> None:
-        mine = World(Store(world.store.url), world.pack)
-        ready.wait(30)
-        try:
-            outcomes[index] = works[index](mine)
-        except Exception as error:
-            outcomes[index] = error
-        mine.store.close()
-
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return outcomes
 
 
 def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
