@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,13 +12,13 @@ from sqlalchemy import inspect, select
 from .actors import actor_in
 from .batch import Batch, Clock, Rules
 from .completion import EVENT, FIELD, RECORD, Completion, complete
-from .errors import IntegrityBroken, InvalidInput, Refused, UsageFault
+from .errors import InvalidInput, Refused, UsageFault
 from .facts import digest
 from .firings import Actor, Request, Root
 from .library import Library, in_reference_order
 from .log_texts import UNREADABLE
 from .notation import KeyText, convert
-from .pack_data import Pack
+from .pack_data import Pack, rules_broken
 from .store import Session, Store
 from .tables import PACK, STORE, Declared, changed_types
 
@@ -64,9 +63,9 @@ def rules_in(session: Session, pack_hash: str) -> Rules:
 def kept_pack(pack_hash: str, compiled: str) -> Pack:
     """A pack as a store keeps it; raises IntegrityBroken for a text that is none."""
     try:
-        return Pack.from_data(json.loads(compiled))
+        return Pack.from_text(compiled)
     except UNREADABLE:
-        raise IntegrityBroken(f"the rules made of the pack {pack_hash[:12]} are not what was written") from None
+        raise rules_broken(pack_hash) from None
 
 
 class Charter:
@@ -233,7 +232,7 @@ class Charter:
 
     def keep_pack(self, session: Session, rules: Rules, pack: Pack, actor: Actor) -> str:
         """Keep the text and what was made of it; gives the latter, whose hash the log will hold."""
-        compiled = json.dumps(pack.to_data(), ensure_ascii=False, separators=(",", ":"))
+        compiled = pack.to_text()
         row = (pack.hash, pack.name, pack.version, self.clock.now, actor.number, self.login, compiled)
         session.insert_missing(rules.metadata.tables[PACK], [row])
         return compiled

@@ -233,12 +233,10 @@ def unknown(kind: str, name: str, names: Iterable[str], of: str = "") -> UsageFa
 
 def record_named(library: Library, name: str, ledger: bool = False) -> d.Record:
     """A record type; with `ledger` also those that the ledger offers for reading."""
-    names = [r.name for r in library.records()]
-    if ledger and library.manifest.ledger:
-        names += ["entry", "voucher"]
-    record = library.record(name) if name in names else None
+    of_ledger = ["entry", "voucher"] if library.manifest.ledger else []
+    record = library.record(name) if ledger or name not in of_ledger else None
     if record is None:
-        raise unknown("record type", name, names)
+        raise unknown("record type", name, [r.name for r in library.records()] + (of_ledger if ledger else []))
     return record
 
 
