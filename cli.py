@@ -405,6 +405,19 @@ def verify(ctx: click.Context, reperform: bool, head: str | None) -> int:
     return print_verification(called(ctx), head, reperform)
 
 
+@charter.command(cls=PackCommand)
+@click.option("--limit", metavar="N", type=click.IntRange(min=0), help="Name so many records of a kind.  [default: 20]")
+@click.pass_context
+def status(ctx: click.Context, limit: int | None) -> int:
+    """Print what waits for you: records, since when, over how much; late ones first.
+
+    Your own work comes first, then what you may do for others who delegated it to you.
+    """
+    from .engine.commands_status import print_status
+
+    return print_status(called(ctx), limit)
+
+
 # --- packs -----------------------------------------------------------------------------------------------------------
 
 

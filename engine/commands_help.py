@@ -173,6 +173,10 @@ class _Examples:
         yield f"{self.start} verify"
         yield f'{self.start} verify --reperform --head "$(cat head.txt)"'
 
+    def for_status(self) -> Iterable[str]:
+        yield f"{self.start} status"
+        yield f"{self.start} --as ann status --limit 100"
+
     def for_check(self) -> Iterable[str]:
         yield "charter check"
         yield "charter check our_pack"
