@@ -418,6 +418,18 @@ def status(ctx: click.Context, limit: int | None) -> int:
     return print_status(called(ctx), limit)
 
 
+@charter.command(cls=PackCommand)
+@click.pass_context
+def doctor(ctx: click.Context) -> int:
+    """Look at versions, settings, tables, rules, protections, clock and who you are, with what to do.
+
+    Exit code 6 where integrity is broken. That every record is what the log says, `verify` proves.
+    """
+    from .engine.commands_doctor import print_health
+
+    return print_health(called(ctx))
+
+
 # --- packs -----------------------------------------------------------------------------------------------------------
 
 

@@ -177,6 +177,10 @@ class _Examples:
         yield f"{self.start} status"
         yield f"{self.start} --as ann status --limit 100"
 
+    def for_doctor(self) -> Iterable[str]:
+        yield f"{self.start} doctor"
+        yield f"{self.start} -o json doctor"
+
     def for_check(self) -> Iterable[str]:
         yield "charter check"
         yield "charter check our_pack"

@@ -340,6 +340,11 @@ class _Check:
         return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
 
 
+def protections_broken(session: Session, rules: Rules) -> list[str]:
+    """The triggers that were removed or changed; nothing else is looked at."""
+    return list(_Check(session, rules, Verification()).protections())
+
+
 def missing(fact: str, stream: str, log: int) -> str:
     return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
 

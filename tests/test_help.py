@@ -27,6 +27,8 @@ NAMED = [
     "why-not",
     "history",
     "verify",
+    "status",
+    "doctor",
     "check",
     "test",
 ]
