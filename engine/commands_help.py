@@ -181,6 +181,10 @@ class _Examples:
         yield f"{self.start} doctor"
         yield f"{self.start} -o json doctor"
 
+    def for_completion(self) -> Iterable[str]:
+        yield "charter completion bash > ~/.charter-completion"
+        yield f"{self.start} completion fish > charter.fish"
+
     def for_check(self) -> Iterable[str]:
         yield "charter check"
         yield "charter check our_pack"
