@@ -48,9 +48,18 @@ def check_processes(f: Findings) -> None:
         if select.has("where"):
             f.filter(select.at("where"), record, Taken(f.library, takes))
         _check_order(f, select, record)
-        transitions = f.event(e.at("fire"), record)
-        if transitions:
-            check_taken(f, e, record, transitions, Names(f.library, record, taken=takes))
+        fired_on = _fired_on(f, select, record)
+        transitions = f.event(e.at("fire"), fired_on) if fired_on else None
+        if fired_on and transitions:
+            check_taken(f, e, fired_on, transitions, Names(f.library, record, taken=takes))
+
+
+def _fired_on(f: Findings, e: Element, record: d.Record) -> d.Record | None:
+    """The records that the event is fired on: those selected, or what they reach by a path."""
+    if not e.has("one_per"):
+        return record
+    type_ = f.path_to(e.at("one_per"), Names(f.library, record), "a reference", "ref")
+    return f.library.record(type_.of) if type_ else None
 
 
 def _check_order(f: Findings, e: Element, record: d.Record) -> None:

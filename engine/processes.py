@@ -13,7 +13,7 @@ from .expressions import Node, parse
 from .facts import Facts
 from .firings import Request, Root
 from .gathering import Gatherer
-from .model import SCALES
+from .model import SCALES, Parts
 from .money import to_kept
 from .notation import KeyText, Value, convert
 from .queries import Joined
@@ -64,14 +64,17 @@ def bound(joined: Joined, fields: Mapping[str, d.Field], values: Mapping[str, An
     return joined
 
 
-def selected(session: Session, joined: Joined, where: Node | None, order: tuple[str, ...]) -> list[int]:
-    """The ids of the records that meet a condition, in order."""
+def selected(
+    session: Session, joined: Joined, where: Node | None, order: tuple[str, ...], reached: Parts = ("id",)
+) -> list[int]:
+    """The ids of the records that meet a condition, in order; or of what they reach by a path, each once."""
     condition = sql_expression(where, joined) if where is not None else None
     by = [in_order(*joined.column(d.dotted(name))) for name in order]
-    statement = joined.select([("id",)])
+    statement = joined.select([reached])
     if condition is not None:
         statement = statement.where(condition)
-    return [row[0] for row in session.rows(statement.order_by(*by, joined.base.c.id))]
+    found = (row[0] for row in session.rows(statement.order_by(*by, joined.base.c.id)))
+    return [id_ for id_ in dict.fromkeys(found) if id_ is not None]
 
 
 def requests(
@@ -83,9 +86,11 @@ def requests(
     record = rules.library.record(process.of)
     assert record is not None
     joined = bound(Joined(rules.library, rules.metadata, record), process.takes, given)
-    ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order)
+    reached = d.dotted(process.one_per or "id")
+    fired_on = joined.column(reached)[1].of if process.one_per else process.of
+    ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order, reached)
     handed = {n: given[t.text] for n, t in process.values.items() if t.text in given}
-    return [Request(process.of, process.event, i, handed, None, acknowledged) for i in ids]
+    return [Request(fired_on, process.event, i, handed, None, acknowledged) for i in ids]
 
 
 def run(

@@ -68,14 +68,13 @@ class Record:
     children: Mapping[str, Child]
     place: Place
     key_place: Place = NOWHERE
-    amount: tuple[str, ...] | None = None
 
 
 def build_record(source: Source) -> Record:
     e = Element(source, (), source.body)
     key = e.at("key")
     with_except = isinstance(key.value, dict)
-    currency, stream, amount = e.maybe("currency"), e.maybe("stream"), e.maybe("amount")
+    currency, stream = e.maybe("currency"), e.maybe("stream")
     return Record(
         source.name,
         e.word("doc"),
@@ -90,7 +89,6 @@ def build_record(source: Source) -> Record:
         {name: Child(name, c.word("of"), c.word("by"), c.place) for name, c in e.pairs("children")},
         e.place,
         key.place,
-        dotted(amount) if amount else None,
     )
 
 

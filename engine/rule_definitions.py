@@ -259,6 +259,7 @@ class Process:
     of: str
     where: Text | None
     order: tuple[str, ...]
+    one_per: str | None
     event: str
     values: Mapping[str, Text]
     chunk: int
@@ -277,6 +278,7 @@ def build_process(source: Source) -> Process:
         select.word("of"),
         select.text("where"),
         select.words("order"),
+        select.word("one_per") or None,
         e.word("fire"),
         e.texts("with"),
         int(e.word("chunk", "1000")),

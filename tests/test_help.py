@@ -27,11 +27,8 @@ NAMED = [
     "why-not",
     "history",
     "verify",
-    "status",
-    "doctor",
     "check",
     "test",
-    "completion",
 ]
 
 
