@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 GLOBAL = ("--db", "--pack", "--as", "-o", "--output", "--debug")
-NAMED = {"import": "Mappings", "list": "Record types", "run": "Processes", "report": "Statements"}
+NAMED = {
+    "conform": "Workflows",
+    "import": "Mappings",
+    "list": "Record types",
+    "run": "Processes",
+    "report": "Statements",
+}
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,7 @@ def moment() -> str:
     metavar="DIR",
     envvar="CHARTER_PACK",
     show_envvar=True,
-    help="The pack, by folder or name, for init, check and test.  [default: base]",
+    help="The pack, by folder or name, where none in force is asked for.  [default: base]",
 )
 @click.option(
     "--as",
@@ -431,6 +437,21 @@ def test(ctx: click.Context, name: str | None) -> int:
     from .engine.commands_packs import test_pack
 
     return test_pack(called(ctx), name)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("workflow")
+@click.argument("log", type=click.Path(path_type=Path))
+@click.option("--mapping", metavar="NAME", help="What the log's columns and activities mean.  [default: the only one]")
+@click.pass_context
+def conform(ctx: click.Context, workflow: str, log: Path, mapping: str | None) -> int:
+    """Replay an event log through a workflow: how many cases conform, where they end, what they first break.
+
+    The log is csv or xes, gzipped or not. It needs no store and changes none.
+    """
+    from .engine.commands_conform import conform as replayed
+
+    return replayed(called(ctx), workflow, log, mapping)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""Checks what brings records in by their names and values: mappings of files, and rule tests."""
+"""Checks what names records, events and values from outside: mappings of files and of event logs, and rule tests."""
 
 from __future__ import annotations
 
 from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
+from .event_logs import NO_ROLE, log_fields
+from .log_mappings import is_of_log
 from .model import Type
 from .scopes import Names
 
@@ -13,6 +15,9 @@ from .scopes import Names
 
 def check_mappings(f: Findings) -> None:
     for e in f.elements("mapping"):
+        if is_of_log(e.source):
+            _check_log(f, e)
+            continue
         _check_target(f, e, e.at("to"))
         for inner in e.items("creates"):
             _check_target(f, inner, inner.at("record"))
@@ -57,6 +62,34 @@ def _check_key(f: Findings, e: Element, type_: Type) -> None:
     elif record is not None and len(e.value) != len(f.library.key_paths(record)):
         parts = [".".join(path) for path in f.library.key_paths(record)]
         f.say("R205", f"the key of `{record.name}` is {', '.join(parts)}", mark_key(e))
+
+
+# --- mappings of event logs ---
+
+
+def _check_log(f: Findings, e: Element) -> None:
+    """The events, states and roles that a log is said to tell of are those of the workflow."""
+    flow = f.library.workflow(e.word("workflow"))
+    record = f.library.record(flow.of) if flow else None
+    if flow is None:
+        f.unknown("workflow", e.word("workflow"), mark(e.at("workflow")), f.names_of("workflow"))
+    if flow is None or record is None:
+        return
+    events = {t.event for t in flow.transitions}
+    for _, activity in e.pairs("events"):
+        for inner in activity.items("event"):
+            if inner.value not in events:
+                f.unknown("event", str(inner.value), mark(inner), events)
+    for inner in e.items("ends"):
+        if inner.value not in flow.states:
+            f.unknown("state", str(inner.value), mark(inner), flow.states)
+    for _, inner in e.pairs("roles"):
+        if inner.value not in (*f.role_names, NO_ROLE):
+            f.unknown("role", str(inner.value), mark(inner), [*f.role_names, NO_ROLE])
+    fields = log_fields(f.library, flow, record)
+    for name, inner in e.pairs("fields"):
+        if f.is_taken(inner, fields, f"workflow `{flow.name}`"):
+            _check_value(f, inner, fields[name].type)
 
 
 # --- rule tests ---

@@ -20,6 +20,7 @@ from .errors import DONE, REFUSED, UsageFault
 from .import_results import Imported, refused_file
 from .imports import import_files
 from .library import Library
+from .log_mappings import is_of_log
 from .mapping_columns import template
 from .mappings import RowProblem
 from .notation import counted
@@ -130,10 +131,9 @@ def mapping_for(library: Library, record: d.Record, name: str | None) -> m.Mappi
     """The mapping of that name; without a name the one whose columns are the fields of the creation event."""
     if name is None:
         return m.default_mapping(record.name, creation_fields(library, record))
-    document = library.pack.find("mapping", name)
-    documents = {doc.name: m.build_mapping(doc) for doc in library.pack.all("mapping")}
+    documents = {doc.name: m.build_mapping(doc) for doc in library.pack.all("mapping") if not is_of_log(doc)}
     fitting = [n for n, made in documents.items() if made.to == record.name]
-    if document is None:
+    if name not in documents:
         raise unknown("mapping", name, fitting, f" to {record.name}")
     if documents[name].to != record.name:
         raise UsageFault(f"The mapping `{name}` makes {documents[name].to} of a file, not {record.name}.")

@@ -9,6 +9,7 @@ from . import catalog
 from . import definitions as d
 from .errors import CharterFault
 from .library import Library
+from .log_mappings import build_log_mapping, is_of_log
 from .model import Type
 
 SAMPLES = {
@@ -35,8 +36,11 @@ def _pack(asked: str | None) -> catalog.Pack:
 
 def _names(library: Library, command: str) -> list[tuple[str, str]]:
     """What may stand for the command's first word."""
-    kind = {"import": "mapping", "list": "record", "run": "process", "report": "statement"}.get(command)
-    return [(doc.name, _first_sentence(doc.body.get("doc"))) for doc in library.pack.all(kind)] if kind else []
+    kind = {"conform": "workflow", "import": "mapping", "list": "record", "run": "process", "report": "statement"}.get(
+        command, ""
+    )
+    named = (doc for doc in library.pack.all(kind) if not is_of_log(doc) or kind != "mapping")
+    return [(doc.name, _first_sentence(doc.body.get("doc"))) for doc in named]
 
 
 def _first_sentence(doc: object) -> str:
@@ -63,7 +67,7 @@ class _Examples:
     # --- what the pack has ---
 
     def mapping(self) -> tuple[str, str] | None:
-        found = [(doc.name, str(doc.body.get("to"))) for doc in self.library.pack.all("mapping")]
+        found = [(doc.name, str(doc.body.get("to"))) for doc in self.library.pack.all("mapping") if not is_of_log(doc)]
         return found[-1] if found else None
 
     def record(self) -> d.Record:
@@ -176,6 +180,14 @@ class _Examples:
     def for_check(self) -> Iterable[str]:
         yield "charter check"
         yield "charter check our_pack"
+
+    def for_conform(self) -> Iterable[str]:
+        logs = [build_log_mapping(doc) for doc in self.library.pack.all("mapping") if is_of_log(doc)]
+        for mapping in logs[:1]:
+            yield f"{self.start} conform {mapping.workflow} log.xes.gz --mapping {mapping.name}"
+        workflow = logs[0].workflow if logs else self.library.workflows_of(self.record())[0].name
+        yield f"{self.start} conform {workflow} log.csv"
+        yield f"{self.start} -o json conform {workflow} log.csv"
 
     def for_test(self) -> Iterable[str]:
         yield f"{self.start} test"

@@ -91,12 +91,12 @@ def build_mapping(source: Source) -> Mapping:
         source.name,
         e.word("doc"),
         e.word("to"),
-        _build_form(e.at("file")),
+        build_form(e.at("file")),
         _build_columns(e, "one_per"),
         _build_columns(e, "must_agree"),
         {name: _build_beside(name, b) for name, b in e.pairs("beside")},
         tuple(_build_creation(c) for c in e.items("creates")),
-        tuple(_build_field_mapping(name, f) for name, f in e.pairs("fields")),
+        tuple(build_field_mapping(name, f) for name, f in e.pairs("fields")),
         e.place,
     )
 
@@ -108,7 +108,7 @@ def default_mapping(record_name: str, fields: abc.Mapping[str, Field]) -> Mappin
     return Mapping(record_name, doc, record_name, Form(), (), (), {}, (), by_name, NOWHERE, by_name=True)
 
 
-def _build_form(e: Element) -> Form:
+def build_form(e: Element) -> Form:
     return Form(e.word("form"), e.word("encoding"), e.word("separator"), e.word("rows"))
 
 
@@ -118,15 +118,15 @@ def _build_columns(e: Element, key: str) -> tuple[Text, ...]:
 
 def _build_beside(name: str, e: Element) -> Beside:
     by = _build_columns(e, "by")
-    return Beside(name, by, _build_columns(e, "one_per") or by, _build_form(e), e.place)
+    return Beside(name, by, _build_columns(e, "one_per") or by, build_form(e), e.place)
 
 
 def _build_creation(e: Element) -> Creation:
-    fields = tuple(_build_field_mapping(name, f) for name, f in e.pairs("fields"))
+    fields = tuple(build_field_mapping(name, f) for name, f in e.pairs("fields"))
     return Creation(e.word("record"), fields, e.place)
 
 
-def _build_field_mapping(name: str, e: Element) -> FieldMapping:
+def build_field_mapping(name: str, e: Element) -> FieldMapping:
     if isinstance(e.value, str):  # A part of a key may be the column alone.
         return FieldMapping(name, (Text(e.value, e.place),), e.place)
     constant = e.at("value").value
@@ -135,7 +135,7 @@ def _build_field_mapping(name: str, e: Element) -> FieldMapping:
         _build_columns(e, "from") or _build_columns(e, "first_of"),
         e.place,
         constant if isinstance(constant, str) else None,
-        tuple(_build_field_mapping(name, part) for part in e.items("key")),
+        tuple(build_field_mapping(name, part) for part in e.items("key")),
         e.flag("trim"),
         e.maybe("empty"),
         _build_notation(e.at("as")),

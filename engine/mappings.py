@@ -14,7 +14,8 @@ from .mapping_definitions import Beside, FieldMapping, Mapping
 from .mapping_faults import mapping_faults
 from .model import Type
 from .notation import PLAIN, Notation, Value, as_text, convert
-from .readers import RawRow, read_rows
+from .reader_files import RawRow
+from .readers import read_rows
 from .source import printable
 
 

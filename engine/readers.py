@@ -1,39 +1,26 @@
-"""Reads files into raw rows: csv, json, json lines and xml. Every value stays its text; `mappings` gives it a type.
+"""Reads files into raw rows: csv, json, json lines, xml, event logs. Every value stays its text, typed by `mappings`.
 
 A file that cannot be read for certain is refused with its line; nothing is repaired, guessed or left out in silence.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
-from xml.parsers import expat
 
 from .errors import InvalidInput
+from .reader_files import MOST_DEPTH, File, RawRow
+from .reader_xml import xes_rows, xml_rows
 from .source import did_you_mean, printable
 
-FORMS = ("csv", "json", "json_lines", "xml")
+FORMS = ("csv", "json", "json_lines", "xml", "xes")
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".json": "json", ".geojson": "json", ".jsonl": "json_lines",
-            ".ndjson": "json_lines", ".xml": "xml"}  # fmt: skip
-
-MOST_DEPTH = 50
-MOST_CHARACTERS = 10_000_000  # of one line
-_PIECE = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class RawRow:
-    """One row of a file: the line that it begins on, its values by column, and the position of each column from 1."""
-
-    line: int
-    values: dict[str, str | None]
-    columns: dict[str, int]
+            ".ndjson": "json_lines", ".xml": "xml", ".xes": "xes"}  # fmt: skip
 
 
 def read_rows(
@@ -41,12 +28,14 @@ def read_rows(
 ) -> Iterator[RawRow]:
     """The rows of a file, one after the other; raises InvalidInput with file and line where it cannot be read.
 
-    An empty `form` is taken from the file's suffix, an empty `encoding` is utf-8 (in xml: what the file says).
+    An empty `form` is taken from the file's suffix, an empty `encoding` is utf-8 (in xml: what the file says). What is
+    gzipped is unpacked, whatever its name. The rows of an event log (xes) are its events, in order.
     Nested values have dotted names (`properties.name`), attributes `@name`, repeated elements `name[2]`, the text of an
     xml row itself `.`; lists inside a json row are not columns.
     """
-    file = _File(path, _form(path, form), encoding, separator, rows_path)
-    return {"csv": _csv_rows, "json": _json_rows, "json_lines": _json_line_rows, "xml": _xml_rows}[file.form](file)
+    file = File(path, _form(path, form), encoding, separator, rows_path)
+    reading = {"csv": _csv_rows, "json": _json_rows, "json_lines": _json_line_rows, "xml": xml_rows, "xes": xes_rows}
+    return reading[file.form](file)
 
 
 def columns_in(
@@ -54,102 +43,35 @@ def columns_in(
 ) -> tuple[str, ...]:
     """The columns of a file: the header of a csv, the names of all rows of the others (which reads all of it)."""
     if _form(path, form) == "csv":
-        return _Csv(_File(path, "csv", encoding, separator, rows_path)).header()
+        return _Csv(File(path, "csv", encoding, separator, rows_path)).header()
     columns: dict[str, None] = {}
     for row in read_rows(path, form, encoding, separator, rows_path):
         columns.update(dict.fromkeys(row.columns))
     return tuple(columns)
 
 
+def form_of(path: Path) -> str:
+    """The form that the name of a file says, empty where it says none."""
+    return SUFFIXES.get(_suffix(path), "")
+
+
 def _form(path: Path, form: str) -> str:
-    found = form or SUFFIXES.get(path.suffix.lower(), "")
+    found = form or form_of(path)
     if found in FORMS:
         return found
     said = f"`{form}` is not a form of file" if form else "the name does not say which form of file this is"
     raise InvalidInput(f"{path}: {said}; possible are {', '.join(FORMS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file with how it is written."""
-
-    path: Path
-    form: str
-    encoding: str
-    separator: str
-    rows_path: str
-
-    def refuse(self, line: int, said: str) -> NoReturn:
-        raise InvalidInput(f"{self.path}:{line}: {said}")
-
-    def pieces(self) -> Iterator[bytes]:
-        """The file in pieces; the last one is empty."""
-        try:
-            with self.path.open("rb") as opened:
-                while piece := opened.read(_PIECE):
-                    yield piece
-        except OSError as error:
-            raise InvalidInput(f"{self.path}: cannot be read: {error.strerror or error}") from None
-        yield b""
-
-    def texts(self) -> Iterator[str]:
-        """The decoded text in pieces, without a byte order mark."""
-        decoder = _decoder(self)
-        before, line, is_first = 0, 1, True
-        for piece in self.pieces():
-            pending = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as error:
-                self._refuse_bytes(error, before - pending, line)
-            except UnicodeError as error:
-                self.refuse(line, f"this is not {self.encoding}: {error}")
-            if is_first and text:
-                text, is_first = text.removeprefix("\ufeff"), False
-            self._refuse_nul(text, line)
-            before, line = before + len(piece), line + text.count("\n")
-            yield text
-
-    def lines(self) -> Iterator[str]:
-        """The lines with their ends. Only a line feed ends a line: other separators may stand in a text."""
-        rest, number = "", 1
-        for text in self.texts():
-            *whole, rest = (rest + text).split("\n")
-            for line in whole:
-                yield line + "\n"
-            number += len(whole)
-            if len(rest) > MOST_CHARACTERS:
-                self.refuse(number, f"the line is longer than {MOST_CHARACTERS:,} characters")
-        if rest:
-            yield rest
-
-    def _refuse_bytes(self, error: UnicodeDecodeError, start: int, line: int) -> NoReturn:
-        line += error.object[: error.start].decode(error.encoding, "replace").count("\n")
-        encoding = self.encoding or "utf-8"
-        other = "say its `encoding`, such as windows-1252" if encoding == "utf-8" else "say another `encoding`"
-        said = f"the byte 0x{error.object[error.start]:02x} at offset {start + error.start} is not {encoding}"
-        self.refuse(line, f"{said}; save the file as {encoding}, or {other}")
-
-    def _refuse_nul(self, text: str, line: int) -> None:
-        if "\0" in text:
-            line += text.count("\n", 0, text.index("\0"))
-            self.refuse(line, "a NUL character; only text is read (is this utf-16? then say so as `encoding`)")
-
-
-def _decoder(file: _File) -> codecs.IncrementalDecoder:
-    encoding = file.encoding or "utf-8"
-    try:
-        "x".encode(encoding)  # Refuses what is a codec but none of text.
-        return codecs.getincrementaldecoder(encoding)()
-    except (LookupError, UnicodeError):
-        said = f"`{encoding}` is not an encoding; known are utf-8, windows-1252, iso-8859-1, utf-16 and others"
-        raise InvalidInput(f"{file.path}: {said}") from None
+def _suffix(path: Path) -> str:
+    """The end of a file's name, without that of the packing."""
+    return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 # csv
 
 
-def _csv_rows(file: _File) -> Iterator[RawRow]:
+def _csv_rows(file: File) -> Iterator[RawRow]:
     reading = _Csv(file)
     header = reading.header()
     columns = {name: position for position, name in enumerate(header, 1)}
@@ -168,9 +90,9 @@ def _wrong_count(fields: list[str], header: tuple[str, ...]) -> str:
 
 
 class _Csv:
-    def __init__(self, file: _File) -> None:
+    def __init__(self, file: File) -> None:
         self.file = file
-        separator = {"": "\t" if file.path.suffix.lower() == ".tsv" else ",", "tab": "\t", "\\t": "\t"}.get(
+        separator = {"": "\t" if _suffix(file.path) == ".tsv" else ",", "tab": "\t", "\\t": "\t"}.get(
             file.separator, file.separator
         )
         if len(separator) != 1 or separator in '"\r\n\0':
@@ -217,7 +139,7 @@ def _csv_said(said: str) -> str:
 # json
 
 
-def _json_rows(file: _File) -> Iterator[RawRow]:
+def _json_rows(file: File) -> Iterator[RawRow]:
     """The text is held as a whole; the rows are made one by one."""
     walk = _Json(file, "".join(file.texts()))
     path = tuple(file.rows_path.split(".")) if file.rows_path else ()
@@ -225,7 +147,7 @@ def _json_rows(file: _File) -> Iterator[RawRow]:
         yield _flat_row(file, line, value)
 
 
-def _json_line_rows(file: _File) -> Iterator[RawRow]:
+def _json_line_rows(file: File) -> Iterator[RawRow]:
     for number, line in enumerate(file.lines(), 1):
         if line.strip():
             walk = _Json(file, line, number)
@@ -234,7 +156,7 @@ def _json_line_rows(file: _File) -> Iterator[RawRow]:
             yield _flat_row(file, number, value)
 
 
-def _flat_row(file: _File, line: int, value: Any) -> RawRow:
+def _flat_row(file: File, line: int, value: Any) -> RawRow:
     if not isinstance(value, dict):
         file.refuse(line, "a row is an object, `{…}`")
     values: dict[str, str | None] = {}
@@ -245,7 +167,7 @@ def _flat_row(file: _File, line: int, value: Any) -> RawRow:
     return RawRow(line, values, {name: position for position, name in enumerate(values, 1)})
 
 
-def _flat(file: _File, line: int, value: dict[str, Any], before: str, depth: int) -> Iterator[tuple[str, str | None]]:
+def _flat(file: File, line: int, value: dict[str, Any], before: str, depth: int) -> Iterator[tuple[str, str | None]]:
     if depth > MOST_DEPTH:
         file.refuse(line, f"objects are nested more than {MOST_DEPTH} deep")
     for name, inner in value.items():
@@ -255,7 +177,7 @@ def _flat(file: _File, line: int, value: dict[str, Any], before: str, depth: int
             yield before + name, _json_text(file, line, inner)
 
 
-def _json_text(file: _File, line: int, value: str | bool | None) -> str | None:
+def _json_text(file: File, line: int, value: str | bool | None) -> str | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else str(value).lower()
@@ -288,7 +210,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 class _Json:
     """Walks a json text to its rows, so that each row has its line."""
 
-    file: _File
+    file: File
     text: str
     line: int = 1
     position: int = 0
@@ -375,120 +297,3 @@ class _Json:
 
     def refuse(self, said: str) -> NoReturn:
         self.file.refuse(self.line_here(), said)
-
-
-# xml
-
-
-def _xml_rows(file: _File) -> Iterator[RawRow]:
-    if file.encoding:
-        _decoder(file)
-    parser = expat.ParserCreate(file.encoding or None)
-    parser.buffer_text = True
-    walk = _Xml(file, parser, _xml_path(file.rows_path))
-    for piece in file.pieces():
-        try:
-            parser.Parse(piece, not piece)
-        except expat.ExpatError as error:
-            file.refuse(error.lineno, f"this is not xml: {expat.ErrorString(error.code)}")
-        except (LookupError, ValueError) as error:
-            file.refuse(parser.CurrentLineNumber, f"its encoding cannot be read in xml: {error}; save it as utf-8")
-        yield from walk.found
-        walk.found.clear()
-    walk.must_have_come_by()
-
-
-def _xml_path(rows_path: str) -> tuple[str, ...]:
-    """The elements from the outermost one to the row; separated by `/`, or by points where there is no `/`."""
-    path = rows_path.strip("/")
-    return tuple(path.split("/" if "/" in rows_path else ".")) if path else ()
-
-
-@dataclass
-class _Open:
-    """An element of a row that has begun: its dotted name, its text so far, and how often each child came."""
-
-    name: str
-    texts: list[str] = field(default_factory=list)
-    children: dict[str, int] = field(default_factory=dict)
-
-    def child(self, name: str) -> str:
-        number = self.children[name] = self.children.get(name, 0) + 1
-        label = name if number == 1 else f"{name}[{number}]"
-        return f"{self.name}.{label}" if self.name else label
-
-
-class _Xml:
-    def __init__(self, file: _File, parser: expat.XMLParserType, path: tuple[str, ...]) -> None:
-        self.file, self.parser, self.path = file, parser, path
-        self.found: list[RawRow] = []
-        self.outside: list[str] = []
-        self.inside: list[_Open] = []
-        self.values: dict[str, str | None] = {}
-        self.line = 1
-        self.met: dict[str, None] = {}
-        self.is_met = False
-        parser.StartElementHandler = self.start
-        parser.EndElementHandler = self.end
-        parser.CharacterDataHandler = self.text
-        parser.StartDoctypeDeclHandler = self.refuse_doctype
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if len(self.outside) + len(self.inside) >= MOST_DEPTH:
-            self.refuse(f"elements are nested more than {MOST_DEPTH} deep")
-        if self.inside:
-            self.open(self.inside[-1].child(name), attributes)
-        elif self.is_row(name):
-            self.is_met = True
-            self.values, self.line = {}, self.parser.CurrentLineNumber
-            self.open("", attributes)
-        else:
-            self.outside.append(name)
-            self.meet()
-
-    def is_row(self, name: str) -> bool:
-        return (*self.outside, name) == self.path if self.path else len(self.outside) == 1
-
-    def meet(self) -> None:
-        """Remember what there is, for the message when the path leads nowhere; no row at all is not nowhere."""
-        self.is_met = self.is_met or tuple(self.outside) == self.path[:-1]
-        if len(self.met) < 20:
-            self.met["/".join(self.outside)] = None
-
-    def open(self, name: str, attributes: dict[str, str]) -> None:
-        self.inside.append(_Open(name))
-        if name:
-            self.values[name] = None
-        before = f"{name}." if name else ""
-        self.values.update({f"{before}@{attribute}": text for attribute, text in attributes.items()})
-
-    def text(self, text: str) -> None:
-        if self.inside:
-            self.inside[-1].texts.append(text)
-
-    def end(self, name: str) -> None:
-        if not self.inside:
-            self.outside.pop()
-            return
-        closed = self.inside.pop()
-        text = "".join(closed.texts)
-        own = closed.name or "."
-        if text.strip() or (closed.name and not closed.children):
-            self.values[own] = text or None
-        else:
-            self.values.pop(own, None)
-        if not self.inside:
-            columns = {column: position for position, column in enumerate(self.values, 1)}
-            self.found.append(RawRow(self.line, self.values, columns))
-
-    def must_have_come_by(self) -> None:
-        if self.path and not self.is_met:
-            there = printable(", ".join(self.met), 300)
-            said = f"the elements of `rows`, `{self.file.rows_path}`, are not in this file; there are {there}"
-            self.file.refuse(1, said)
-
-    def refuse_doctype(self, *_: object) -> None:
-        self.refuse("a DOCTYPE is not read (it can name other files and grow without bound); remove it")
-
-    def refuse(self, said: str) -> NoReturn:
-        self.file.refuse(self.parser.CurrentLineNumber, said)

@@ -29,6 +29,7 @@ NAMED = [
     "verify",
     "check",
     "test",
+    "conform",
 ]
 
 

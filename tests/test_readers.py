@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import tracemalloc
 from pathlib import Path
@@ -192,6 +193,91 @@ def test_an_xml_that_is_not_certain_is_refused_with_its_line(
     tmp_path: Path, content: str, rows_path: str, said: str
 ) -> None:
     assert refusal(written(tmp_path, content, "file.xml"), rows_path=rows_path).startswith(said)
+
+
+# what is packed
+
+
+def test_a_file_is_unpacked_by_what_is_in_it_not_by_its_name(tmp_path: Path) -> None:
+    packed = gzip.compress(b"a,b\n1,2\n")
+    for name in ("file.csv", "file.csv.gz"):
+        assert [row.values for row in read_rows(written(tmp_path, packed, name))] == [{"a": "1", "b": "2"}]
+    assert columns_in(written(tmp_path, gzip.compress(b"a\tb\n"), "file.tsv.gz")) == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (gzip.compress(b"a,b\n1,2\n" * 50)[:-20], "file.csv", "file.csv: it is gzipped, and broken: "),
+        (gzip.compress(b"a,b\n")[:-4] + b"\0\0\0\0", "file.csv", "file.csv: it is gzipped, and broken: "),
+        (gzip.compress(b"[]"), "file.json.gz", "file.json.gz: a json file is held as a whole: unpack it first"),
+        (gzip.compress(b"a,b\n1\n"), "file.csv.gz", "file.csv.gz:2: 1 fields where the header has 2"),
+        (gzip.compress(b"<log a='" + b"x" * 12_000_000), "file.xes", "file.xes:1: one tag is longer than 10,000,000"),
+    ],
+    ids=["cut off", "wrong sum", "json", "wrong row", "endless tag"],
+)
+def test_what_is_packed_and_not_certain_is_refused(tmp_path: Path, content: bytes, name: str, said: str) -> None:
+    assert refusal(written(tmp_path, content, name)).startswith(said)
+
+
+# event logs
+
+LOG = """<?xml version="1.0"?>
+<log xmlns="http://www.xes-standard.org">
+  <global scope="event"><string key="concept:name" value="x"/><string key="concept:name" value="y"/></global>
+  <string key="creator" value="hand"/>
+  <trace>
+    <string key="concept:name" value="c1"/>
+    <event>
+      <string key="concept:name" value="open"><string key="below" value="no column"/></string>
+      <date key="time:timestamp" value="2026-03-29T01:59:00+01:00"/>
+    </event>
+    <event><string key="concept:name" value="close"/><list key="parts"><string key="a" value="1"/></list></event>
+    <int key="size" value="2"/>
+  </trace>
+  <trace><string key="concept:name" value="empty"/></trace>
+  <trace><event><string key="concept:name" value="open"/></event></trace>
+</log>"""
+
+
+def test_the_rows_of_an_event_log_are_its_events_with_what_is_said_of_their_case(tmp_path: Path) -> None:
+    """Also what stands behind the events; a list and what hangs below an attribute are no columns."""
+    rows = list(read_rows(written(tmp_path, LOG, "file.xes")))
+    about = {"case:concept:name": "c1", "case:size": "2"}
+    assert [(row.line, row.values) for row in rows] == [
+        (7, {**about, "concept:name": "open", "time:timestamp": "2026-03-29T01:59:00+01:00"}),
+        (11, {**about, "concept:name": "close"}),
+        (15, {"concept:name": "open"}),
+    ]
+    assert rows[1].columns == {"case:concept:name": 1, "case:size": 2, "concept:name": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("<table/>", "file.xes:1: this is no event log: it begins with `table`, not with `log`"),
+        ("<log>\n<event/></log>", "file.xes:2: this event belongs to no trace"),
+        ('<log><trace>\n<event><string key="a"/></event></trace></log>', "file.xes:2: `string` is no attribute with"),
+        ("<log><trace><event><text>x</text></event></trace></log>", "file.xes:1: `text` is no attribute with a key"),
+        ('<log><trace><event><int key="a" value="1"/>\n<int key="a" value="2"/></event></trace></log>',
+         "file.xes:2: the attribute `a` stands twice"),
+        ("<log><trace><event>" + '<list key="a">' * 60, "file.xes:1: elements are nested more than 50 deep"),
+        ('<!DOCTYPE log [<!ENTITY b "c">]>\n<log/>', "file.xes:1: a DOCTYPE is not read"),
+        ("<log><trace>\n</log>", "file.xes:2: this is not xml: mismatched tag"),
+    ],
+)  # fmt: skip
+def test_an_event_log_that_is_not_certain_is_refused_with_its_line(tmp_path: Path, content: str, said: str) -> None:
+    assert refusal(written(tmp_path, content, "file.xes")).startswith(said)
+
+
+def test_a_long_event_log_is_read_in_little_memory(tmp_path: Path) -> None:
+    trace = '<trace><event><string key="concept:name" value="open"/></event></trace>\n' * 1000
+    path = written(tmp_path, gzip.compress(f"<log>{trace * 20}</log>".encode()), "file.xes.gz")
+    tracemalloc.start()
+    assert sum(1 for _ in read_rows(path)) == 20_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3_000_000
 
 
 # real files
