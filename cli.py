@@ -79,7 +79,16 @@ class CommandLine(click.Group):
 
 
 class PackCommand(click.Command):
-    """A command whose help takes its examples from the pack."""
+    """A command whose help takes its examples from the pack, and completion the words for parameters of these names."""
+
+    completed = ("record", "event", "process", "statement", "mapping", "workflow", "subject", "given", "sets", "name",
+                 "acknowledge")  # fmt: skip
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for parameter in self.params:
+            if parameter.name in self.completed:
+                parameter._custom_shell_complete = from_pack
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from .engine.commands_help import help_for
@@ -92,6 +101,13 @@ class PackCommand(click.Command):
         with formatter.section("Examples"):
             for example in examples:
                 formatter.write(f"  {example}\n")
+
+
+def from_pack(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    """The words of the pack that may stand for a parameter."""
+    from .engine.commands_completion import completed
+
+    return completed(parameter.name or "", ctx, incomplete)
 
 
 def ended_by(error: BaseException) -> int:
@@ -411,6 +427,31 @@ def verify(ctx: click.Context, reperform: bool, head: str | None) -> int:
     return print_verification(called(ctx), head, reperform)
 
 
+@charter.command(cls=PackCommand)
+@click.option("--limit", metavar="N", type=click.IntRange(min=0), help="Name so many records of a kind.  [default: 20]")
+@click.pass_context
+def status(ctx: click.Context, limit: int | None) -> int:
+    """Print what waits for you: records, since when, over how much; late ones first.
+
+    Your own work comes first, then what you may do for others who delegated it to you.
+    """
+    from .engine.commands_status import print_status
+
+    return print_status(called(ctx), limit)
+
+
+@charter.command(cls=PackCommand)
+@click.pass_context
+def doctor(ctx: click.Context) -> int:
+    """Look at versions, settings, tables, rules, protections, clock and who you are, with what to do.
+
+    Exit code 6 where integrity is broken. That every record is what the log says, `verify` proves.
+    """
+    from .engine.commands_doctor import print_health
+
+    return print_health(called(ctx))
+
+
 # --- packs -----------------------------------------------------------------------------------------------------------
 
 
@@ -452,6 +493,19 @@ def conform(ctx: click.Context, workflow: str, log: Path, mapping: str | None) -
     from .engine.commands_conform import conform as replayed
 
     return replayed(called(ctx), workflow, log, mapping)
+
+
+@charter.command(cls=PackCommand)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> int:
+    """Print the script by which a shell completes commands and the names of the pack.
+
+    It needs no store: names are those of the pack that --pack or CHARTER_PACK says, or of the base pack.
+    """
+    from .engine.commands_completion import print_script
+
+    return print_script(shell, charter)
 
 
 if __name__ == "__main__":

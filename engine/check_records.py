@@ -88,12 +88,26 @@ def _check_ways(f: Findings, e: Element, record: d.Record) -> None:
         f.path_to(e.at("dated_by"), names, "a date", "date")
     f.path_to(e.at("currency"), names, "a currency", *CURRENCY)
     f.path_to(e.at("stream"), names, "a reference", "ref")
+    if e.has("amount"):
+        _check_amount(f, e.at("amount"), record, names)
     for name, inner in e.pairs("fields"):
         if inner.has("in"):
             f.path_to(inner.at("in"), names, "a currency", *CURRENCY)
         elif record.fields[name].type.kind == "money" and record.currency is None:
             said = f"the money `{name}` has no currency"
             f.say("R208", said, mark_key(inner), "say `currency: PATH` for the record, or `in: PATH` here")
+
+
+def _check_amount(f: Findings, e: Element, record: d.Record, names: Names) -> None:
+    found = f.path(e, names)
+    inner = found.item if found and found.item else found
+    parts = d.dotted(str(e.value))
+    if inner is None or inner.kind == "unknown":
+        return
+    if inner.kind != "money":
+        f.say("R202", f"`{e.value}` is {inner.given()}, not money", mark(e))
+    elif len(parts) > 2 or (len(parts) == 2 and parts[0] not in record.children):
+        f.say("R208", f"`{e.value}` lies beyond the record", mark(e), "name a field of it, or CHILDREN.FIELD")
 
 
 def _check_workflows(f: Findings, e: Element, record: d.Record) -> None:

@@ -30,6 +30,7 @@ def check_states(f: Findings) -> None:
         _check_ends(f, e, flow)
         _check_two_ways(f, e, flow, record)
         _check_always(f, e, flow)
+        _check_waiting(f, e, flow)
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
             if not transition.who and (record.name, transition.event) not in fired:
                 hint = "say `who` may do it, or let another event `fire` it"
@@ -46,6 +47,37 @@ def _fired(f: Findings) -> set[tuple[str, str]]:
         of = f.library.record(document.name)
         found |= {(document.name, t.event) for t in f.library.creations(of)} if of else set()
     return found
+
+
+# --- what waits ---
+
+
+def _check_waiting(f: Findings, e: Element, flow: d.Workflow) -> None:
+    """What a state waits for can happen in it, by somebody's hand; and somebody says how long that may take."""
+    for name, inner in e.pairs("states"):
+        event = inner.maybe("waits_for")
+        if event is not None:
+            from_here = [t for t in flow.transitions if name in t.sources and t.who]
+            if not any(t.event == event for t in flow.transitions):
+                f.unknown("event", event, mark(inner.at("waits_for")), {t.event for t in from_here})
+            elif not any(t.event == event for t in from_here):
+                said = f"nobody can fire `{event}` in the state `{name}`"
+                f.say("R307", said, mark(inner.at("waits_for")))
+        elif inner.has("late_after"):
+            said = f"nothing is waited for in `{name}`"
+            f.say("R307", said, mark_key(inner.at("late_after")), "say `waits_for: EVENT`")
+        _check_late(f, inner.at("late_after"))
+
+
+def _check_late(f: Findings, e: Element) -> None:
+    if not e.has("parameter"):
+        return
+    name = e.word("parameter")
+    parameter = f.library.parameters.get(name)
+    if parameter is None:
+        f.unknown("parameter", name, mark(e.at("parameter")), f.library.parameters)
+    elif parameter.field.type.kind != "whole":
+        f.say("R202", f"`{name}` is {parameter.field.type.given()}, not a whole number", mark(e.at("parameter")))
 
 
 # --- the shape of the graph ---

@@ -177,6 +177,18 @@ class _Examples:
         yield f"{self.start} verify"
         yield f'{self.start} verify --reperform --head "$(cat head.txt)"'
 
+    def for_status(self) -> Iterable[str]:
+        yield f"{self.start} status"
+        yield f"{self.start} --as ann status --limit 100"
+
+    def for_doctor(self) -> Iterable[str]:
+        yield f"{self.start} doctor"
+        yield f"{self.start} -o json doctor"
+
+    def for_completion(self) -> Iterable[str]:
+        yield "charter completion bash > ~/.charter-completion"
+        yield f"{self.start} completion fish > charter.fish"
+
     def for_check(self) -> Iterable[str]:
         yield "charter check"
         yield "charter check our_pack"

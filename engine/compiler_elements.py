@@ -69,7 +69,7 @@ class Elements(Conditions):
         # Children of an element are seen as the steps before left them.
         stage = self.outer.stage if any(isinstance(o, p.Children) for o in self.operations) else 0
         each = self.outer.compiler.add(
-            p.Each, ("each", id(self)), [self.rows, *sorted(self.seen)], self.place, stage, of=".".join(self.path)
+            p.Each, ("each", self), [self.rows, *sorted(self.seen)], self.place, stage, of=".".join(self.path)
         )
         each.operations, each.segments = self.operations, list(self.segments(each.of, 0))
         return each

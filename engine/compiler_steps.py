@@ -88,7 +88,7 @@ class Steps:
         row = self.compiler.function("(" + "".join(f"{s}, " for s in worked_out.values()) + ")")
         yield p.Effect("set", None, step.place, columns=tuple(self.compiler.index[n] for n in worked_out), row=row)
 
-    def fitted(self, frame: Frame, text: d.Text, field: d.Field) -> str:
+    def fitted(self, frame: Frame, text: d.Text, field: d.Field, currency: str | None = None) -> str:
         """The source of a value for a field: money rounded to its currency, numbers to the places that are kept."""
         source = frame.source(text)
         node = parse(text.text)
@@ -97,22 +97,34 @@ class Steps:
         if type_ is not None and type_.kind == field.type.kind and not (is_let and type_.kind in ("number", "price")):
             return source
         if field.type.kind == "money":
-            return f"_to_unit({source}, _units[{frame.currency(field.name)}])"
+            return f"_to_unit({source}, _units[{currency or frame.currency(field.name)}])"
         if SCALES.get(field.type.kind):
             return f"_to_scale({source}, {self.compiler.constants.constant(unit(SCALES[field.type.kind]))})"
         return source
 
     def handed(
-        self, frame: Frame, texts: Mapping[str, d.Text], fields: Mapping[str, d.Field], more: Mapping[str, str]
+        self,
+        frame: Frame,
+        texts: Mapping[str, d.Text],
+        fields: Mapping[str, d.Field],
+        more: Mapping[str, str],
+        created: d.Record | None = None,
     ) -> dict[str, str]:
         """The sources of the values handed to another event."""
         sources = dict(more)
-        for name, text in texts.items():
-            field = fields.get(name)
-            sources[name] = (
-                self.fitted(frame, text, field) if field and field.type.kind != "ref" else frame.source(text)
-            )
+        # The currency comes first: money that is handed to a new record is rounded in the currency handed with it.
+        for name in sorted(texts, key=lambda name: fields[name].type.kind == "money" if name in fields else False):
+            field, text = fields.get(name), texts[name]
+            if field is None or field.type.kind == "ref":
+                sources[name] = frame.source(text)
+            else:
+                sources[name] = self.fitted(frame, text, field, self.currency_handed(created, name, sources))
         return sources
+
+    def currency_handed(self, created: d.Record | None, name: str, sources: Mapping[str, str]) -> str | None:
+        """The source of the currency of a new record's money, where the record is given it."""
+        path = self.library.currency_path(created, name) if created else None
+        return sources.get(path[0]) if path and len(path) == 1 else None
 
     def values(self, sources: Mapping[str, str]) -> Any:
         """A function from v to the values handed over."""
@@ -125,7 +137,7 @@ class Steps:
         event = step.event or self.library.creation_event(target) or ""
         fields = self.library.creation_fields(target, event)
         copied = self.copied(frame, step, fields) if step.copied else {}
-        handed = self.handed(frame, step.values, fields, copied)
+        handed = self.handed(frame, step.values, fields, copied, target)
         values = self.values(handed)
         ids, place = None, None
         if step.alias:

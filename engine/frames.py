@@ -134,7 +134,8 @@ class Frame:
             text = self.names.lets[name]
             with self.compiler.under(""):
                 source = self.let_source(name, text)
-            slot = self.compiler.add(p.Let, ("let", id(self), name), [source], text.place, name=name)
+            # The frame itself stands in the key: its id may be given again once it is gone.
+            slot = self.compiler.add(p.Let, ("let", self, name), [source], text.place, name=name)
             self.slots[name] = f"v[{slot.index}]"
             self.open.discard(name)
         self.compiler.need(self.slots[name])

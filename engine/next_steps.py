@@ -130,6 +130,20 @@ class Next:
             steps.sort(key=lambda s: (s.event, s.rule))
         return found
 
+    def open_to(
+        self, actor: Actor, record: d.Record, ways: Sequence[tuple[d.Workflow, d.Transition]], ids: Sequence[int]
+    ) -> dict[int, Delegator | None]:
+        """The records on which the actor may fire one of the transitions, and in whose place if not their own."""
+        rows = list(self.gatherer.rows(record, ids).values())
+        found: dict[int, Delegator | None] = {}
+        for workflow, transition in ways:
+            left = [row for row in rows if row[0] not in found]
+            found.update(self.asking(record, workflow, transition).open_to(actor, left))
+        # What was read for some is not needed for the next.
+        self.gatherer.noted.clear()
+        self.gatherer.along.clear()
+        return found
+
     def asking(self, record: d.Record, workflow: d.Workflow, t: d.Transition) -> Asking:
         if id(t) not in self.known:
             self.known[id(t)] = Asking(self, record, workflow, t)
@@ -152,14 +166,37 @@ class Asking:
         self.given = [i for i in range(len(self.program.taken)) if any(f"v[{p.GIVEN}][{i}]" in s for s in sources)]
         self.entitled: dict[tuple[int, Any], list[Acting]] = {}
 
-    def steps(self, rows: Sequence[list[Any]]) -> Iterator[tuple[int, NextStep]]:
-        """(id, step) for each of these rows that the transition's conditions do not rule out."""
+    def looked_into(self, rows: Sequence[list[Any]]) -> tuple[list[Firing], list[Firing]]:
+        """The firings of all these rows, and those of them of which something can be said."""
         firings = [self.begun(row) for row in rows]
         # Where it rests on something that only whoever fires it will give, nothing can be said of it before.
         asked = [f for f in firings if all(f.v[p.GIVEN][i] is not None for i in self.given)]
         with localcontext(EXACT):
             self.work.evaluation.compute(self.program, asked)
-        known = [f for f in asked if not f.pending]
+        return firings, [f for f in asked if not f.pending]
+
+    def open_to(self, actor: Actor, rows: Sequence[list[Any]]) -> Iterator[tuple[int, Delegator | None]]:
+        """(id, in whose place) for each of these rows on which the actor may fire it."""
+        permission = self.acting(actor)
+        _, known = self.looked_into(rows)
+        fitting = [f for f in known if self.program.when is None or self.program.when(f.v)]
+        asked = [(f, ways) for f in fitting if (ways := self.ways(permission, f))]
+        earlier = [permission.earlier(rule, [f for f, _ in asked]) for rule in self.program.people] if asked else []
+        for firing, ways in asked:
+            for delegator in ways:
+                if not permission.barring(self.program, firing, earlier, delegator):
+                    yield firing.id, delegator
+                    break
+
+    def ways(self, permission: Permission, firing: Firing) -> list[Delegator | None]:
+        """In whose place the actor has the right: None for the actor's own, which comes first."""
+        if permission.actor.unbound or any(permission.right_of(e, firing) for e in self.program.entitlements):
+            return [None]
+        return [delegator for _, delegator in permission.delegated(self.program, firing)]
+
+    def steps(self, rows: Sequence[list[Any]]) -> Iterator[tuple[int, NextStep]]:
+        """(id, step) for each of these rows that the transition's conditions do not rule out."""
+        firings, known = self.looked_into(rows)
         earlier = [self.work.permission.earlier(rule, known) if known else {} for rule in self.program.people]
         are_known = {f.id for f in known}
         for firing in firings:
@@ -226,10 +263,7 @@ class Asking:
         actor = self.next.actor
         if actor is None:
             return False
-        permission = self.acting(actor)
-        own = actor.unbound or any(permission.right_of(e, firing) for e in self.program.entitlements)
-        ways = [*([None] if own else []), *(who for _, who in permission.delegated(self.program, firing))]
-        return any(not self.barred(actor, firing, earlier, who) for who in ways)
+        return any(not self.barred(actor, firing, earlier, who) for who in self.ways(self.acting(actor), firing))
 
     def acting(self, actor: Actor) -> Permission:
         self.work.permission.actor = actor

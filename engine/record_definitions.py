@@ -68,13 +68,14 @@ class Record:
     children: Mapping[str, Child]
     place: Place
     key_place: Place = NOWHERE
+    amount: tuple[str, ...] | None = None
 
 
 def build_record(source: Source) -> Record:
     e = Element(source, (), source.body)
     key = e.at("key")
     with_except = isinstance(key.value, dict)
-    currency, stream = e.maybe("currency"), e.maybe("stream")
+    currency, stream, amount = e.maybe("currency"), e.maybe("stream"), e.maybe("amount")
     return Record(
         source.name,
         e.word("doc"),
@@ -89,6 +90,7 @@ def build_record(source: Source) -> Record:
         {name: Child(name, c.word("of"), c.word("by"), c.place) for name, c in e.pairs("children")},
         e.place,
         key.place,
+        dotted(amount) if amount else None,
     )
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
 from .model import SCALES, Type
-from .money import LARGEST_KEPT, from_kept, to_kept, whole_kept
+from .money import LARGEST_KEPT, from_kept, shown, to_kept, whole_kept
 from .tables import COUNTER, HEAD
 
 Result = TypeVar("Result")
@@ -46,6 +47,21 @@ WHERE_STORES_ARE = "give a file, or an address such as postgresql://user@server/
 def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
     return _converter([(i, from_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)])
+
+
+def plain_decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
+    """The same into texts for amounts and days, as the log holds them."""
+    scaled = [(i, _plain_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    return _converter([*scaled, *((i, _plain_day, t.kind) for i, t in enumerate(types) if t.kind == "date")])
+
+
+@lru_cache(maxsize=1 << 16)
+def _plain_kept(kept: int, kind: str) -> str:
+    return shown(from_kept(kept, kind))
+
+
+def _plain_day(value: date, _: str) -> str:
+    return value.isoformat()
 
 
 def encoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
@@ -202,7 +218,8 @@ class Session:
     def stream(self, statement: Any, size: int = 2000) -> Iterator[Any]:
         """The rows of a large answer, a few at a time."""
         result = self.connection.execution_options(stream_results=not self.is_sqlite).execute(statement)
-        yield from result.yield_per(size)
+        for rows in result.partitions(size):
+            yield from rows
 
     def run(self, sql: str) -> None:
         self.connection.execute(text(sql))

@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Row, case, func, inspect, select
@@ -23,7 +24,7 @@ from .log_texts import UNREADABLE, changes_of, content_of, is_of_hash, reasons_o
 from .money import from_kept
 from .queries import parts
 from .reperformance import Reperformance
-from .store import Session, decoder
+from .store import Session, plain_decoder
 from .tables import (
     APPEND_ONLY,
     BEFORE_ANY_CHANGE,
@@ -131,18 +132,18 @@ class _Check:
         wanted = {} if saved is None else read_head(saved)
         at_saved: dict[str, str] = {}
         last: dict[str, tuple[int, str]] = {}
-        columns = list(log.c)
         count = 0
-        for row in self.session.stream(select(*columns).order_by(log.c.stream, log.c.number)):
-            stream, number = row.stream, row.number
+        # By place and not by name: there may be millions of rows.
+        for row in self.session.stream(select(*log.c).order_by(log.c.stream, log.c.number)):
+            stream, number, hash_ = row[1], row[2], row[-1]
             before = last.get(stream, (0, FIRST_HASH))
             if number != before[0] + 1:
                 yield f"stream {stream}: row {before[0] + 1} is missing before row {number}"
-            if row.hash != self.hash_of(before[1], row):
-                yield f"stream {stream}: row {number} (log {row.id}) was changed, or a row before it"
-            last[stream] = (number, row.hash)
+            if hash_ != self.hash_of(before[1], row):
+                yield f"stream {stream}: row {number} (log {row[0]}) was changed, or a row before it"
+            last[stream] = (number, hash_)
             if wanted.get(stream) == number:
-                at_saved[stream] = row.hash
+                at_saved[stream] = hash_
             count += 1
         self.found.counts["log rows"] = count
         kept = {h.stream: (h.number, h.hash) for h in self.session.rows(select(heads))}
@@ -207,45 +208,52 @@ class _Check:
         """Every voucher balances, belongs to a row of the log, and is as that row digested it."""
         if VOUCHER not in self.tables:
             return
-        log = self.tables[LOG]
-        digests = self.session.rows(select(log.c.id, log.c.vouchers).where(log.c.vouchers != "").order_by(log.c.id))
-        expected = {row.id: row.vouchers for row in digests}
-        for log_id, content, problems in self.voucher_groups():
+        log, voucher, entry = (self.tables[name] for name in (LOG, VOUCHER, ENTRY))
+        digests = self.session.stream(select(log.c.id, log.c.vouchers).where(log.c.vouchers != "").order_by(log.c.id))
+        for log_id, row, group in side_by_side(digests, self.voucher_groups()):
+            if group is None:
+                yield f"the vouchers of log {log_id} are missing"
+                continue
+            content, problems = group
             yield from problems
-            if expected.pop(log_id, None) != digest(written(content)):
+            if row is None or row.vouchers != digest(written(content)):
                 yield f"the vouchers of log {log_id} are not those that it wrote"
-        for log_id in expected:
-            yield f"the vouchers of log {log_id} are missing"
+        joined = entry.outerjoin(voucher, voucher.c.id == entry.c.voucher)
+        lost = select(entry.c.voucher).select_from(joined).where(voucher.c.id.is_(None)).order_by(entry.c.id)
+        yield from (
+            f"an entry belongs to voucher {row.voucher}, which is not there" for row in self.session.stream(lost)
+        )
 
-    def voucher_groups(self) -> Iterator[tuple[int, list[Any], list[str]]]:
+    def voucher_groups(self) -> Iterator[tuple[int, tuple[list[Any], list[str]]]]:
         """By log row in order: its vouchers as they are digested, and what is wrong with their balance."""
         voucher, entry = self.tables[VOUCHER], self.tables[ENTRY]
-        heads = self.session.rows(select(voucher).order_by(voucher.c.log, voucher.c.id))
-        place = {h.id: i for i, h in enumerate(heads)}
-        entries: dict[int, list[tuple[Any, ...]]] = {h.id: [] for h in heads}
-        for row in self.session.stream(select(entry).order_by(entry.c.voucher, entry.c.line)):
-            if row.voucher not in place:
-                yield 0, [], [f"an entry belongs to voucher {row.voucher}, which is not there"]
-                continue
-            entries[row.voucher].append(without_tail(row))
-        self.found.counts["vouchers"] = len(heads)
-        self.found.counts["entries"] = sum(len(e) for e in entries.values())
-        group: list[Any] = []
-        problems: list[str] = []
-        for index, head in enumerate(heads):
-            group.append([tuple(head), entries[head.id]])
-            total = sum(e[AMOUNT] for e in entries[head.id])
-            if total:
-                problems.append(f"voucher {head.number} does not balance: {plain(from_kept(total, 'money'))}")
-            if index + 1 == len(heads) or heads[index + 1].log != head.log:
-                yield head.log, group, problems
-                group, problems = [], []
+        by = (voucher.c.log, voucher.c.id)
+        heads = self.session.stream(select(voucher).order_by(*by))
+        joined = entry.join(voucher, voucher.c.id == entry.c.voucher)
+        rows = self.session.stream(select(*entry.c).select_from(joined).order_by(*by, entry.c.line))
+        entries = groupby(rows, key=itemgetter(1))
+        upcoming = next(entries, None)
+        counts = self.found.counts
+        counts["vouchers"] = counts["entries"] = 0
+        for log_id, vouchers in groupby(heads, key=itemgetter(1)):
+            group, problems = [], []
+            for head in vouchers:
+                own: list[tuple[Any, ...]] = []
+                if upcoming and upcoming[0] == head[0]:
+                    own = [without_tail(row) for row in upcoming[1]]
+                    upcoming = next(entries, None)
+                group.append([tuple(head), own])
+                if total := sum([e[AMOUNT] for e in own]):
+                    problems.append(f"voucher {head.number} does not balance: {plain(from_kept(total, 'money'))}")
+                counts["vouchers"] += 1
+                counts["entries"] += len(own)
+            yield log_id, (group, problems)
 
     def records(self, record: d.Record) -> Iterator[str]:
         """Every record is what the log last made it, and no other record is there."""
         columns = columns_of(self.rules.library, record)
         names = [n for n, _ in columns][1:]
-        decode = decoder([t for _, t in columns[1:]])
+        as_logged = plain_decoder([t for _, t in columns[1:]])
         table = self.tables[record.name]
         stored = self.session.stream(select(*(table.c[n] for n, _ in columns)).order_by(table.c.id))
         logged = self.last_values(record)
@@ -259,7 +267,7 @@ class _Check:
             elif values is None:
                 yield f"{record.name} {id_} is in its table and not in the log"
             elif row is not None:
-                yield from (f"{record.name} {id_}: {each}" for each in differences(names, decode, row[1:], values))
+                yield from (f"{record.name} {id_}: {each}" for each in differences(names, as_logged, row[1:], values))
         self.found.counts["records"] = self.found.counts.get("records", 0) + count
 
     def last_values(self, record: d.Record) -> Iterator[tuple[int, dict[str, Any] | IntegrityBroken]]:
@@ -340,6 +348,11 @@ class _Check:
         return there, {f"{t}_append_only": f"{BEFORE_ANY_CHANGE} {REFUSES}" for t in APPEND_ONLY}
 
 
+def protections_broken(session: Session, rules: Rules) -> list[str]:
+    """The triggers that were removed or changed; nothing else is looked at."""
+    return list(_Check(session, rules, Verification()).protections())
+
+
 def missing(fact: str, stream: str, log: int) -> str:
     return f"the fact {fact} of stream {stream} is missing; log {log} rests on it"
 
@@ -357,17 +370,17 @@ def short(hashes: Sequence[str]) -> str:
 
 
 def differences(
-    names: Sequence[str], decode: Callable[[Sequence[Any]], list[Any]], row: Sequence[Any], values: Mapping[str, Any]
-) -> Iterator[str]:
-    """What stands otherwise in a row of a table than the log made it."""
+    names: Sequence[str], as_logged: Callable[[Sequence[Any]], list[Any]], row: Sequence[Any], values: Mapping[str, Any]
+) -> Iterable[str]:
+    """What stands otherwise in a row of a table than the log made it; most often nothing."""
     try:
-        now = decode(row)
+        now = as_logged(row)
     except UNREADABLE:
-        yield f"what its table holds cannot be read: {', '.join(map(str, row))}"
-        return
-    for name, value in zip(names, map(plain, now), strict=True):
-        if value != values.get(name):
-            yield f"{name} is {value}, the log made it {values.get(name)}"
+        return [f"what its table holds cannot be read: {', '.join(map(str, row))}"]
+    if now == [*map(values.get, names)]:
+        return ()
+    pairs = zip(names, now, strict=True)
+    return [f"{n} is {value}, the log made it {values.get(n)}" for n, value in pairs if value != values.get(n)]
 
 
 def lived(rows: Iterable[Any], waiting: deque[tuple[int, Mapping[str, Any]]]) -> dict[str, Any] | None:
@@ -398,10 +411,8 @@ def completed_before(
     return values
 
 
-def side_by_side(
-    stored: Iterator[Any], logged: Iterator[tuple[int, dict[str, Any] | IntegrityBroken]]
-) -> Iterator[tuple[int, Any, Any]]:
-    """Two streams by ascending id as one: (id, the stored row or None, the logged values or None)."""
+def side_by_side(stored: Iterator[Any], logged: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any, Any]]:
+    """Two streams by ascending id as one: (id, the stored row or None, what else is known of it or None)."""
     row, entry = next(stored, None), next(logged, None)
     while row is not None or entry is not None:
         if entry is None or (row is not None and row[0] < entry[0]):

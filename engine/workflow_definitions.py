@@ -15,10 +15,15 @@ NOTHING = "nothing"
 
 @frozen
 class State:
+    """`waits_for` is the event that a record waits for in it, late after some `late_days` or those of a parameter."""
+
     name: str
     doc: str
     final: bool
     place: Place
+    waits_for: str | None = None
+    late_days: int | None = None
+    late_parameter: str | None = None
 
 
 @frozen
@@ -156,12 +161,19 @@ def build_workflow(source: Source) -> Workflow:
         e.word("of"),
         e.word("field", "state"),
         e.maybe("start"),
-        {name: State(name, s.word("doc"), s.flag("final"), s.place) for name, s in e.pairs("states")},
+        {name: build_state(name, s) for name, s in e.pairs("states")},
         tuple(build_transition(t) for t in e.items("transitions")),
         tuple(build_people(p) for p in e.items("people")),
         tuple(Always(a.word("before"), a.word("need"), a.maybe("since"), a.place) for a in e.items("always")),
         e.place,
     )
+
+
+def build_state(name: str, e: Element) -> State:
+    late = e.at("late_after")
+    days = late.maybe("days")
+    return State(name, e.word("doc"), e.flag("final"), e.place, e.maybe("waits_for"), int(days) if days else None,
+                 late.maybe("parameter"))  # fmt: skip
 
 
 def build_transition(e: Element) -> Transition:

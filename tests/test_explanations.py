@@ -298,7 +298,7 @@ def test_a_reversal_leads_to_what_it_takes_back(posted: World) -> None:
     explained = posted.why("C-000002/1")
     assert explained.voucher is not None
     assert explained.voucher.reverses == "C-000001"
-    assert values_read(explained.event)["vouchers"] == "C-000001"
+    assert "C-000001" in [v.value for r in explained.event.readings for v in r.values if v.name == "vouchers"]
     assert explained.reverses is not None
     assert explained.reverses.entries[0].texts
     assert explained.reverses.voucher is not None

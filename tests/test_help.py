@@ -27,9 +27,12 @@ NAMED = [
     "why-not",
     "history",
     "verify",
+    "status",
+    "doctor",
     "check",
     "test",
     "conform",
+    "completion",
 ]
 
 

@@ -275,7 +275,7 @@ def test_a_key_that_records_would_share_is_refused(everywhere: World, rewritten:
     }
     for key, words in keys.items():
         pack = rewritten(("records.yaml", "key: [order, number]", f"key: {key}"))
-        assert refused(everywhere, pack) == [f"depot/records.yaml:62:6: line would have the {words}. {TOLD_APART}"]
+        assert refused(everywhere, pack) == [f"depot/records.yaml:63:6: line would have the {words}. {TOLD_APART}"]
     by_day = rewritten(("records.yaml", "key: [order, number]", "key: [day]"))
     assert "changed index key_of_line" in brought_up(everywhere, by_day).migration.words
 

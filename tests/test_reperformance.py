@@ -161,7 +161,8 @@ def digest_vouchers(world: World) -> None:
     with world.store.transaction() as session:
         groups = list(_Check(session, world.rules, Verification()).voucher_groups())
     updates = [
-        f"UPDATE charter_log SET vouchers = '{digest(written(content))}' WHERE id = {log}" for log, content, _ in groups
+        f"UPDATE charter_log SET vouchers = '{digest(written(content))}' WHERE id = {log}"
+        for log, (content, _) in groups
     ]
     tamper(world, "charter_log", *updates)
 

@@ -51,6 +51,7 @@ run 4 "charter --as tim import hour_line $FILES/timesheets.csv --mapping timeshe
 run 0 "charter --as tim fire timesheet submit - --where \"state == 'draft'\" > build/demo/submitted.txt"
 
 tell "4. Hours are approved by the manager of their project, and by no other. Ann bills six of seven and a half hours."
+run 0 "charter --as ann status --limit 3"
 run 4 "charter --as bob fire hour_line approve W1/2026-03-02/1"
 run 0 "charter --as ann fire hour_line approve W1/2026-03-02/1 --set billable_hours=6"
 run 0 "charter --as ann fire hour_line approve - \\
