@@ -106,6 +106,8 @@ def _check_order(f: Findings, e: Element, decision: d.Decision) -> None:
         f.unknown("output", str(decision.order), mark(order), decision.outputs)
     elif decision.outputs[order.value].type.kind not in ORDERED:
         f.say("R202", f"`{decision.order}` has no order", mark(order))
+    elif decision.outputs[order.value].type.optional:
+        f.say("R203", f"`{decision.order}` may be none, which has no order", mark(order))
 
 
 # --- key sets ---

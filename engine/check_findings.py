@@ -17,7 +17,7 @@ from . import definitions as d
 from .catalog import Pack
 from .check_constants import constant, wanted_form
 from .definitions import Element
-from .errors import NOWHERE, Diagnostic, Place
+from .errors import ERROR, NOTE, NOWHERE, Diagnostic, Place
 from .expression_scopes import Scope
 from .expression_sql import sql_expression
 from .expression_types import check as check_type
@@ -78,8 +78,12 @@ class Findings:
     found: list[Diagnostic] = field(default_factory=list)
     _events: dict[str, dict[str, list[d.Transition]]] = field(default_factory=dict)
 
-    def say(self, code: str, message: str, where: Mark, hint: str = "") -> None:
-        self.found.append(Diagnostic(code, message, where[0], where[1], hint))
+    def say(self, code: str, message: str, where: Mark, hint: str = "", severity: str = ERROR) -> None:
+        self.found.append(Diagnostic(code, message, where[0], where[1], hint, severity))
+
+    def not_proved(self, what: str, why: str, where: Mark) -> None:
+        """Say what was left open; a pack is no worse for it."""
+        self.say("R409", f"not proved {what}", where, why, NOTE)
 
     def unknown(self, what: str, name: str, where: Mark, names: Iterable[str], declared: str = "") -> None:
         """`declared` says where such names are declared; it is said where none is near."""

@@ -148,7 +148,14 @@ def _check_reached(f: Findings, e: Element, flow: d.Workflow) -> None:
             waiting += [target for _, target in edges.get(state, ()) if target != NOTHING]
     for name, inner in e.pairs("states"):
         if name not in reached:
-            f.say("R301", f"the state `{name}` is never reached", mark_key(inner))
+            f.say("R301", f"the state `{name}` is never reached: {_leading_to(name, edges)}", mark_key(inner))
+
+
+def _leading_to(state: str, edges: Mapping[str, Iterable[Edge]]) -> str:
+    """Why nothing gets to a state."""
+    found = {t.event: source for source in edges for t, target in edges[source] if target == state != source}
+    ways = [f"`{event}` from `{source}`, which is never reached either" for event, source in found.items()]
+    return "only " + " and ".join(ways) if ways else "no event leads to it"
 
 
 def _check_ends(f: Findings, e: Element, flow: d.Workflow) -> None:
@@ -159,8 +166,15 @@ def _check_ends(f: Findings, e: Element, flow: d.Workflow) -> None:
         if flow.states[name].final and leaving:
             said = f"the state `{name}` is final, but `{leaving[0].event}` leaves it"
             f.say("R303", said, mark_key(inner))
-        elif not flow.states[name].final and not edges.get(name):
-            f.say("R302", f"nothing leaves the state `{name}`", mark_key(inner), "say `final: true` if it ends here")
+        elif not flow.states[name].final and not leaving:
+            way = f", to which {', '.join(path)} leads" if (path := _way_to(flow, name)) else ""
+            hint = "say `final: true` if it ends here"
+            f.say("R302", f"nothing leaves the state `{name}`{way}", mark_key(inner), hint)
+
+
+def _way_to(flow: d.Workflow, wanted: str) -> list[str] | None:
+    """The events of a shortest way to a state."""
+    return shortest_path(flow, lambda event, flag: flag, lambda state, flag: state == wanted)
 
 
 # --- two ways at once ---

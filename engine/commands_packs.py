@@ -13,7 +13,7 @@ from typing import Any
 from . import catalog
 from .application import Charter, Setup
 from .commands import Call, pack_folder
-from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, in_order, render
+from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, errors_of, in_order, render
 from .notation import counted
 from .source import did_you_mean
 from .store import Store
@@ -90,10 +90,10 @@ def planning(call: Call) -> Charter:
 
 
 def checked_pack(call: Call) -> catalog.Pack:
-    """The pack that was asked for; raises InvalidPack with every problem."""
+    """The pack that was asked for; raises InvalidPack with everything for which it cannot be used."""
     from .check import check
 
-    if problems := check(call.pack, pack_folder(call.pack_asked)):
+    if problems := errors_of(check(call.pack, pack_folder(call.pack_asked))):
         raise InvalidPack(problems, call.pack.lines)
     return call.pack
 

@@ -12,6 +12,8 @@ from .frozen import frozen
 
 DONE, FAULT, USAGE, INVALID, REFUSED, CONFLICT, BROKEN, DIFFERENT = 0, 1, 2, 3, 4, 5, 6, 10
 
+ERROR, WARNING, NOTE = SEVERITIES = ("error", "warning", "note")
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Place:
@@ -40,7 +42,7 @@ class Diagnostic:
     """One problem of a pack or of an input file.
 
     `code` is stable (R101); `length` is how many characters of the line the caret underlines; `hint` says what would be
-    accepted ("did you mean `order`?").
+    accepted ("did you mean `order`?"). An `error` keeps a pack from being used; a `warning` and a `note` do not.
     """
 
     code: str
@@ -48,9 +50,10 @@ class Diagnostic:
     place: Place = NOWHERE
     length: int = 1
     hint: str = ""
+    severity: str = ERROR
 
     def __str__(self) -> str:
-        return f"error[{self.code}]: {self.message}"
+        return f"{self.severity}[{self.code}]: {self.message}"
 
 
 def render(diagnostic: Diagnostic, lines: Mapping[str, list[str]]) -> str:
@@ -74,6 +77,11 @@ def render(diagnostic: Diagnostic, lines: Mapping[str, list[str]]) -> str:
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Sort by place, then code and message, each problem once."""
     return sorted(set(diagnostics), key=lambda d: (d.place, d.code, d.message))
+
+
+def errors_of(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Those that keep a pack from being used."""
+    return [d for d in diagnostics if d.severity == ERROR]
 
 
 class CharterFault(Exception):
