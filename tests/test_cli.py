@@ -111,6 +111,35 @@ def test_a_process_that_runs_twice_does_nothing_the_second_time(books: Desk) -> 
     assert books.head() == before
 
 
+# --- what waits ------------------------------------------------------------------------------------------------------
+
+
+def test_what_waits_is_printed_for_a_person_and_for_a_program(desk: Desk) -> None:
+    """A week later everything is late, for ann and for dan who stands in for her."""
+    desk.must("--as", "ann", "fire", "delegation", "delegate", "--set", "actor=dan", "--set", "for=ann", "--set",
+              "from=2026-04-01", "--set", "until=2026-04-30")  # fmt: skip
+    desk.extra = {"CHARTER_NOW": "2026-04-08T09:00:00Z"}
+    printed = desk.run("-o", "table", "--as", "dan", "status", "--limit", "1")
+    first, header, _, line, *_ = printed.stdout.split("\n")
+    assert first == (
+        "for ann: hour_line submitted, waits for approve: 63 records, 63 late (more than 5 days), 25862.86 EUR"
+    )
+    assert header.split() == ["key", "name", "since", "days", "late", "amount", "currency"]
+    assert line.split() == [LINE, "Cable", "plan", "2026-04-01", "7", "late", "468.75", "EUR"]
+    assert printed.stderr == (
+        "76 records wait for dan, 76 late. 74 of them are not named; --limit says how many of a kind are.\n"
+    )
+    found = desk.data("--as", "ann", "status")
+    lines, sheets = found["groups"]
+    assert (lines["acting_for"], lines["count"], len(lines["records"])) == (None, 63, 20)
+    sample = {"key": "W1/2026-03-02", "name": None, "since": "2026-04-01T09:00:00.000000Z", "days": 7, "late": True,
+              "amount": "2359.39", "currency": "EUR"}  # fmt: skip
+    assert sheets["records"].pop(0) == sample
+    rows = [row.split("\t") for row in desk.must("-o", "tsv", "--as", "dan", "status").splitlines()]
+    assert rows[1][:5] == ["ann", "hour_line", "submitted", "approve", LINE]
+    assert desk.run("--as", "tim", "status").stderr == "Nothing waits for tim.\n"
+
+
 # --- init ------------------------------------------------------------------------------------------------------------
 
 
