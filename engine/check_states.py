@@ -55,15 +55,13 @@ def _fired(f: Findings) -> set[tuple[str, str]]:
 def _check_waiting(f: Findings, e: Element, flow: d.Workflow) -> None:
     """What a state waits for can happen in it, by somebody's hand; and somebody says how long that may take."""
     for name, inner in e.pairs("states"):
-        event = inner.maybe("waits_for")
-        if event is not None:
-            from_here = [t for t in flow.transitions if name in t.sources and t.who]
+        here = {t.event for t in flow.transitions if name in t.sources and t.who}
+        for event in inner.words("waits_for"):
             if not any(t.event == event for t in flow.transitions):
-                f.unknown("event", event, mark(inner.at("waits_for")), {t.event for t in from_here})
-            elif not any(t.event == event for t in from_here):
-                said = f"nobody can fire `{event}` in the state `{name}`"
-                f.say("R307", said, mark(inner.at("waits_for")))
-        elif inner.has("late_after"):
+                f.unknown("event", event, mark(inner.at("waits_for")), here)
+            elif event not in here:
+                f.say("R307", f"nobody can fire `{event}` in the state `{name}`", mark(inner.at("waits_for")))
+        if inner.has("late_after") and not inner.has("waits_for"):
             said = f"nothing is waited for in `{name}`"
             f.say("R307", said, mark_key(inner.at("late_after")), "say `waits_for: EVENT`")
         _check_late(f, inner.at("late_after"))

@@ -37,7 +37,7 @@ class Shown:
     def rows(self) -> Iterator[Sequence[str]]:
         group = self.group
         for row in self.rows_of_group():
-            yield (group.acting_for or "", group.record.name, group.state, group.event, *row)
+            yield (group.acting_for or "", group.record.name, group.state, " or ".join(group.events), *row)
 
     def rows_of_group(self) -> Iterator[Sequence[str]]:
         record = self.group.record.name
@@ -53,8 +53,9 @@ class Shown:
         group = self.group
         return {
             "acting_for": group.acting_for, "record": group.record.name, "state": group.state,
-            "waits_for": group.event, "late_after": group.late_after, "count": len(group.items), "late": group.late,
-            "amounts": plain(group.amounts), "records": [self.item_data(item) for item in self.named],
+            "waits_for": list(group.events), "late_after": group.late_after, "count": len(group.items),
+            "late": group.late, "amounts": plain(group.amounts),
+            "records": [self.item_data(item) for item in self.named],
         }  # fmt: skip
 
     def item_data(self, item: Waiting) -> dict[str, Any]:
@@ -72,7 +73,9 @@ class Shown:
         late = [f"{group.late:,} late (more than {counted(group.late_after or 0, 'day')})"] if group.late else []
         said = [counted(len(group.items), "record"), *late, *sums]
         acting_for = f"for {group.acting_for}: " if group.acting_for else ""
-        return f"{acting_for}{group.record.name} {group.state}, waits for {group.event}: {', '.join(said)}"
+        return (
+            f"{acting_for}{group.record.name} {group.state}, waits for {' or '.join(group.events)}: {', '.join(said)}"
+        )
 
 
 def print_status(call: Call, limit: int | None) -> int:

@@ -42,7 +42,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Records of one type that wait in one state for one event, the oldest first.
+    """Records of one type that wait in one state for an event, or for one of several, the oldest first.
 
     `acting_for` is in whose place the actor may fire it, None where it is the actor's own work; `late_after` the days
     after which what waits is late.
@@ -51,7 +51,7 @@ class Group:
     acting_for: str | None
     record: d.Record
     state: str
-    event: str
+    events: tuple[str, ...]
     late_after: int | None
     items: tuple[Waiting, ...]
 
@@ -95,12 +95,13 @@ class _Search:
             for workflow in self.library.workflows_of(record):
                 for state in workflow.states.values():
                     if state.waits_for:
-                        yield from self.of_state(record, workflow, state, state.waits_for)
+                        yield from self.of_state(record, workflow, state)
 
-    def of_state(self, record: d.Record, workflow: d.Workflow, state: d.State, event: str) -> Iterator[Group]:
-        transitions = [t for t in workflow.transitions if t.event == event and state.name in t.sources and t.who]
+    def of_state(self, record: d.Record, workflow: d.Workflow, state: d.State) -> Iterator[Group]:
+        here = [t for t in workflow.transitions if state.name in t.sources and t.who]
+        by_event = [ts for event in state.waits_for if (ts := [t for t in here if t.event == event])]
         by: dict[str | None, list[Waiting]] = defaultdict(list)
-        for may in self.open_to(record, workflow, state, transitions):
+        for may in self.open_to(record, workflow, state, by_event):
             ids = list(may)
             since, amounts = self.since(record, workflow, state, ids), self.amounts(record, ids)
             for id_, delegator in may.items():
@@ -109,7 +110,7 @@ class _Search:
         late_after = self.late_after(state)
         for acting_for, items in by.items():
             items.sort(key=lambda item: (item.since or "", item.id))
-            yield Group(acting_for, record, state.name, event, late_after, tuple(items))
+            yield Group(acting_for, record, state.name, state.waits_for, late_after, tuple(items))
 
     def waiting(self, id_: int, since: str | None, amount: tuple[Decimal | None, str | None]) -> Waiting:
         days = (self.today - date.fromisoformat(since[:10])).days if since else 0
@@ -126,15 +127,17 @@ class _Search:
     # --- who may ---
 
     def open_to(
-        self, record: d.Record, workflow: d.Workflow, state: d.State, transitions: Sequence[d.Transition]
+        self, record: d.Record, workflow: d.Workflow, state: d.State, by_event: Sequence[Sequence[d.Transition]]
     ) -> Iterator[Mapping[int, Delegator | None]]:
-        """The records on which the actor may fire the event, and in whose place if not their own, many at a time.
+        """The records on which the actor may fire one of the events, and in whose place if not their own.
 
         The engine is asked wherever the database cannot be sure.
         """
         joined = Joined(self.library, self.rules.metadata, record)
-        sure = and_(*(self.is_sure(joined, workflow, t) for t in transitions))
-        possible = or_(*(self.may_have(joined, t, who) for t in transitions for who in t.who))
+        transitions = [t for ts in by_event for t in ts]
+        # Of one event any transition may be the one that applies.
+        sure = or_(false(), *(and_(*(self.is_sure(joined, workflow, t) for t in ts)) for ts in by_event))
+        possible = or_(false(), *(self.may_have(joined, t, who) for t in transitions for who in t.who))
         yield from (dict.fromkeys(part) for part in parts(self.waiting_where(joined, workflow, state, sure)))
         # What is unknown is not true: an empty reference says nothing about who may by another way.
         for part in parts(self.waiting_where(joined, workflow, state, and_(possible, sure.is_not(true())))):
@@ -228,7 +231,7 @@ class _Search:
         statement = (
             select(log.c.record_id, func.max(log.c.at))
             .where(log.c.record == record.name, log.c.to_state == state.name, log.c.event.in_(arriving),
-                   log.c.from_state.is_distinct_from(state.name) | (log.c.event == state.waits_for))
+                   log.c.from_state.is_distinct_from(state.name) | log.c.event.in_(state.waits_for))
             .group_by(log.c.record_id)
         )  # fmt: skip
         rows = (row for part in parts(ids) for row in self.session.rows(statement.where(log.c.record_id.in_(part))))

@@ -15,13 +15,13 @@ NOTHING = "nothing"
 
 @frozen
 class State:
-    """`waits_for` is the event that a record waits for in it, late after some `late_days` or those of a parameter."""
+    """`waits_for` are the events that a record waits for in it, late after some `late_days` or those of a parameter."""
 
     name: str
     doc: str
     final: bool
     place: Place
-    waits_for: str | None = None
+    waits_for: tuple[str, ...] = ()
     late_days: int | None = None
     late_parameter: str | None = None
 
@@ -172,7 +172,7 @@ def build_workflow(source: Source) -> Workflow:
 def build_state(name: str, e: Element) -> State:
     late = e.at("late_after")
     days = late.maybe("days")
-    return State(name, e.word("doc"), e.flag("final"), e.place, e.maybe("waits_for"), int(days) if days else None,
+    return State(name, e.word("doc"), e.flag("final"), e.place, e.words("waits_for"), int(days) if days else None,
                  late.maybe("parameter"))  # fmt: skip
 
 

@@ -19,8 +19,8 @@ def waits_for(world: World, who: str, day: str = "2026-03-31") -> list[Group]:
         return waiting_for(charter, session, actor)
 
 
-def in_short(world: World, who: str) -> list[tuple[str | None, str, str, int]]:
-    return [(g.acting_for, g.state, g.event, len(g.items)) for g in waits_for(world, who)]
+def in_short(world: World, who: str) -> list[tuple[object, ...]]:
+    return [(g.acting_for, g.state, *g.events, len(g.items)) for g in waits_for(world, who)]
 
 
 def test_what_waits_is_told_with_age_and_amount(everywhere: World) -> None:
@@ -33,7 +33,7 @@ def test_what_waits_is_told_with_age_and_amount(everywhere: World) -> None:
     everywhere.must("order", "check", "S")
     ordered(everywhere, "draft")
     (group,) = waits_for(everywhere, "ann")
-    assert (group.acting_for, group.record.name, group.state, group.event) == (None, "order", "checked", "approve")
+    assert (group.acting_for, group.record.name, group.state, group.events) == (None, "order", "checked", ("approve",))
     assert [everywhere.field("order", item.id, "number") for item in group.items] == ["1", "2"]
     assert [(item.days, item.amount, item.currency) for item in group.items] == [
         (0, Decimal("10.01"), "EUR"), (0, Decimal("20.01"), "EUR")
