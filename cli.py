@@ -467,17 +467,20 @@ def check(ctx: click.Context, folder: str | None) -> int:
 
 @charter.command(cls=PackCommand)
 @click.argument("name", required=False, metavar="[NAME]")
+@click.option("--unreached", is_flag=True, help="Print, by file and line, what of the rules no test reached.")
+@click.option("--at-least", "wanted", metavar="[MEASURE=]PERCENT", multiple=True,
+              help="Fail where less of a measure, or of any, is reached: posting_rows=100.")  # fmt: skip
 @click.pass_context
-def test(ctx: click.Context, name: str | None) -> int:
+def test(ctx: click.Context, name: str | None, unreached: bool, wanted: tuple[str, ...]) -> int:
     """Run the rule tests of a pack, or those with NAME in their names or in a file of that name.
 
-    It needs no store.
+    It needs no store. At the end it says how much of the rules the tests reached, rounded down.
 
-    Exit code 4 where tests failed, 1 where the program itself did.
+    Exit code 4 where tests failed or too little was reached, 1 where the program itself failed.
     """
-    from .engine.commands_packs import test_pack
+    from .engine.commands_tests import Wishes, test_pack
 
-    return test_pack(called(ctx), name)
+    return test_pack(called(ctx), name, Wishes(unreached, wanted))
 
 
 @charter.command(cls=PackCommand)

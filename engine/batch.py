@@ -53,7 +53,7 @@ class Rules:
 
 @dataclass
 class Batch:
-    """Performs requests for an actor. With `plan` everything is done but the writing."""
+    """Performs requests for an actor. With `plan` all is done but the writing. `watch` is shown what was done."""
 
     rules: Rules
     store: Store
@@ -62,6 +62,7 @@ class Batch:
     plan: bool = False
     one_login: bool = False
     written_facts: set[tuple[str, str]] = field(default_factory=set)
+    watch: Callable[[Work, Sequence[Root]], None] | None = None
 
     def all_in_one(self, requests: Iterable[Request], chunk: int = 1000) -> list[Root]:
         """Everything in one transaction; if anything is refused nothing is written but the reasons."""
@@ -133,6 +134,8 @@ class Batch:
         roots = [Root(r, reasons) for r, reasons in resolve(gatherer, requests)]
         work.perform_roots(roots)
         Isolation(gatherer, roots).defer()
+        if self.watch is not None:
+            self.watch(work, roots)
         if session.has_rivals and not self.plan:
             Streams(gatherer, roots, gatherer.noted).hold()
         gatherer.noted.clear()

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .execution import Work
 
 
+NONE_APPLIES = "each has conditions that do not hold."
+
+
 @dataclass(slots=True)
 class Asked:
     """An event asked of a record, before its transition is known."""
@@ -96,7 +99,7 @@ class Beginnings:
             # A decision that the conditions rest on has no answer: its words say more than ours.
             self.work.evaluation.say_all(unanswered.program, [unanswered])
             return
-        said = f"no transition of `{event}` applies; each has conditions that do not hold."
+        said = f"no transition of `{event}` applies; {NONE_APPLIES}"
         self.work.refuse(root, event, f"{called}: {said}", possible[0][1].place)
 
     # --- each ---

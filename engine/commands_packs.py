@@ -1,10 +1,8 @@
-"""The commands about packs: `init` puts one into a store, `check` proves it, `test` runs its rule tests."""
+"""The commands about packs: `init` puts one into a store, `check` proves it."""
 
 from __future__ import annotations
 
 import re
-import sys
-import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +11,9 @@ from typing import Any
 from . import catalog
 from .application import Charter, Setup
 from .commands import Call, pack_folder
-from .errors import DONE, FAULT, INVALID, REFUSED, Diagnostic, InvalidPack, UsageFault, errors_of, in_order, render
+from .errors import DONE, INVALID, Diagnostic, InvalidPack, UsageFault, errors_of, in_order, render
 from .notation import counted
-from .source import did_you_mean
 from .store import Store
-from .trials import Verdict, is_meant, run_tests
 
 # What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
 RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "posting", "process", "statement", "mapping")
@@ -203,56 +199,3 @@ def _rules(body: Any) -> int:
         found = body.get(key) if isinstance(body, dict) else None
         elements += len(found) if isinstance(found, dict) else 0
     return elements or 1
-
-
-# --- test ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one rule test."""
-
-    verdict: Verdict
-
-    def rows(self) -> Iterator[Sequence[str]]:
-        v = self.verdict
-        yield v.name, "passed" if v.passed else "failed", str(v.place), "\n".join(v.failures)
-
-    def data(self) -> dict[str, Any]:
-        v = self.verdict
-        return {"test": v.name, "doc": v.doc, "passed": v.passed, "place": str(v.place), "failures": list(v.failures)}
-
-
-def test_pack(call: Call, only: str | None) -> int:
-    """Run the rule tests of a pack; print those that failed. A fault of the program ends one test, not all."""
-    pack = checked_pack(call)
-    if only and not any(is_meant(document, only) for document in pack.all("test")):
-        near = did_you_mean(only, [document.name for document in pack.all("test") if is_meant(document, "")])
-        said = f"No test of {pack.name} has `{only}` in its name, nor is a file of tests called so"
-        raise UsageFault(f"{said}{'; ' + near if near else '.'}")
-    as_data = call.form in ("tsv", "csv", "json")
-    sheet = call.sheet(["test", "outcome", "place", "failures"], "tests", pack=pack.name) if as_data else None
-    passed = failed = faults = 0
-    for verdict in run_tests(pack, only or ""):
-        passed, failed = passed + verdict.passed, failed + (not verdict.passed)
-        faults += verdict.fault is not None
-        if verdict.fault is not None and call.debug:
-            traceback.print_exception(verdict.fault)
-        if sheet is not None:
-            sheet.add(Outcome(verdict))
-        elif not verdict.passed:
-            print_failure(verdict)
-    if sheet is not None:
-        sheet.end(passed=passed, failed=failed)
-    call.say(f"{pack.name}: {counted(passed + failed, 'test')}, {passed} passed, {failed} failed.")
-    if faults:
-        told = "" if call.debug else " `charter --debug test …` shows where each arose."
-        call.say(f"{counted(faults, 'test')} ended by a fault of the program.{told}")
-        return FAULT
-    return REFUSED if failed else DONE
-
-
-def print_failure(verdict: Verdict) -> None:
-    failures = "\n".join("  " + line for failure in verdict.failures for line in failure.split("\n"))
-    print(f"failed: {verdict.name} [{verdict.place}]\n  {verdict.doc}\n{failures}\n")
-    sys.stdout.flush()

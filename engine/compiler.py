@@ -51,7 +51,9 @@ class Compiler(Conditions):
         steps = Steps(self, base, now, requirements)
         effects = [e for step in transition.steps for e in steps.step(step)]
         now.fields |= states
-        return self.finished(base, when, selecting, entitlements, requirements, now, effects)
+        program = self.finished(base, when, selecting, entitlements, requirements, now, effects)
+        program.conditions = tuple(steps.conditions)
+        return program
 
     def states(self) -> dict[str, str]:
         """The states that the event leads to, by field: its own, and where it creates those of other workflows."""

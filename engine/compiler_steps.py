@@ -10,6 +10,7 @@ from . import definitions as d
 from . import programs as p
 from .cells import joined
 from .compiler_postings import Postings
+from .errors import Place
 from .expressions import Path, parse
 from .frames import Frame
 from .model import SCALES, Parts
@@ -43,6 +44,7 @@ class Steps:
     ) -> None:
         self.compiler, self.base, self.now, self.requirements = compiler, base, now, requirements
         self.library, self.record = compiler.library, compiler.record
+        self.conditions: list[tuple[Place, Any]] = []
         self.done = 0
         self.made: dict[str, dict[str, str]] = {}
 
@@ -59,6 +61,8 @@ class Steps:
 
     def effects(self, frame: Frame, step: d.Step, guard: str) -> Iterator[p.Effect]:
         when = self.compiler.function(guard) if guard else None
+        if when is not None:
+            self.conditions.append((step.place, when))
         if step.verb == "set":
             yield from self.set_fields(frame, step, guard)
         elif step.verb == "create":

@@ -230,7 +230,7 @@ class Program:
     """A compiled transition. `segments` are runs of operations in order: a reading, or a function over many firings.
 
     `first_row` gives the record as the steps leave it that rest on nothing that other steps did, `new_row` as all do.
-    `all_hold` asks the requirements of stage 0.
+    `all_hold` asks the requirements of stage 0. `conditions` are those of the steps that have one, by their place.
     """
 
     record: d.Record
@@ -254,6 +254,7 @@ class Program:
     people: tuple[Apart, ...]
     segments: list[Segment] = field(default_factory=list)
     names: Mapping[str, int] = field(default_factory=dict)
+    conditions: tuple[tuple[Place, Callable[[Values], bool]], ...] = ()
 
     @cached_property
     def reads(self) -> Callable[[Values], dict[str, Any]]:

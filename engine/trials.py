@@ -21,6 +21,7 @@ from . import definitions as d
 from .actors import actor_in
 from .application import Charter, refusals, rules_of
 from .batch import Batch, Clock, Rules
+from .coverage import Coverage
 from .definitions import Element
 from .errors import CharterFault, Place
 from .expression_types import check
@@ -58,8 +59,8 @@ class Failed(Exception):
     """A step of a test did what it should not."""
 
 
-def run_tests(pack: catalog.Pack, only: str = "") -> Iterator[Verdict]:
-    """Run every test of a pack that has a `when`; `only` picks as `is_meant` says."""
+def run_tests(pack: catalog.Pack, only: str = "", coverage: Coverage | None = None) -> Iterator[Verdict]:
+    """Run every test of a pack that has a `when`; `only` picks as `is_meant` says, `coverage` looks on."""
     store = Store("sqlite://")
     charter = Charter(store, "test", Clock("2000-01-01T00:00:00.000000Z"))
     charter.init(pack, "administrator", demonstration=True)
@@ -67,7 +68,7 @@ def run_tests(pack: catalog.Pack, only: str = "") -> Iterator[Verdict]:
     scenes = Scenes(store, pack)
     for document in pack.all("test"):
         if is_meant(document, only):
-            yield _one(scenes, Trial(store, rules, pack, document))
+            yield _one(scenes, Trial(store, rules, pack, document, coverage))
     scenes.close()
     store.close()
 
@@ -152,8 +153,12 @@ def fault_said(error: Exception) -> str:
 class Trial:
     """One test under way."""
 
-    def __init__(self, store: Store, rules: Rules, pack: catalog.Pack, document: catalog.Document) -> None:
+    def __init__(
+        self, store: Store, rules: Rules, pack: catalog.Pack, document: catalog.Document,
+        coverage: Coverage | None = None,
+    ) -> None:  # fmt: skip
         self.store, self.rules, self.pack, self.document = store, rules, pack, document
+        self.watch = None if coverage is None else coverage.watch
         self.library = rules.library
         self.clock = Clock(f"{document.body['today']}T12:00:00.000000Z")
 
@@ -192,7 +197,7 @@ class Trial:
         )
         if actor is None:
             raise Failed(f"{step.place}: there is no actor `{step.word('as')}`.")
-        batch = Batch(self.rules, self.store, actor, self.clock, one_login=True)
+        batch = Batch(self.rules, self.store, actor, self.clock, one_login=True, watch=self.watch)
         if step.has("run"):
             return self.process(session, batch, step)
         name = step.word("create") or step.word("record")

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from charter.engine.catalog import library, load
 from charter.engine.check import check
+from charter.engine.coverage import Coverage
+from charter.engine.coverage_targets import DECISIONS, POSTINGS
+from charter.engine.library import Library
 from charter.engine.trials import run_tests
 
 ROOT = library().root
@@ -15,11 +18,17 @@ PACKS = [ROOT / "rules", *sorted(path.parent for path in (ROOT / "examples").glo
 
 
 @pytest.mark.parametrize("folder", PACKS, ids=lambda folder: folder.name)
-def test_every_rule_test_passes(folder: Path) -> None:
-    verdicts = list(run_tests(load(folder)))
+def test_every_rule_test_passes_and_together_they_reach_every_row(folder: Path) -> None:
+    """Whoever adds a row of a decision or of a posting adds a test that comes to it."""
+    pack = load(folder)
+    coverage = Coverage(Library(pack))
+    verdicts = list(run_tests(pack, coverage=coverage))
     failed = [f"{v.name} ({v.place}): {'; '.join(v.failures)}" for v in verdicts if not v.passed]
     assert verdicts
     assert not failed, "\n".join(failed)
+    unreached = [f"{t.place}: {t.rule}: {t.lacks}" for t in coverage.unreached() if t.measure in (DECISIONS, POSTINGS)]
+    told = f"No test in {folder.name} comes to these rows. For each, write one under its tests/, or remove the row:"
+    assert not unreached, "\n".join([told, *unreached])
 
 
 def test_the_pack_of_the_page_for_customers_is_right(tmp_path: Path) -> None:
