@@ -42,7 +42,7 @@ def test_what_waits_is_told_with_age_and_amount(everywhere: World) -> None:
     assert in_short(everywhere, "bob") == [(None, "checked", "approve", 3)], "2, 3 and that of his own depot"
     assert in_short(everywhere, "cyd") == []
     everywhere.must("order", "approve", "2")
-    assert in_short(everywhere, "cyd") == [(None, "approved", "send", 1)]
+    assert in_short(everywhere, "cyd") == [(None, "approved", "send", "reopen", 1)]
 
 
 def test_what_somebody_else_delegated_is_told_apart(depot: World) -> None:
