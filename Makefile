@@ -35,7 +35,7 @@ lint: $(DEVEL) $(MYPY)
 	  -m charter -m charter.cli -p charter.engine
 
 bench: $(DEVEL)
-	$(BIN)/python bench/run.py
+	$(BIN)/python bench/run.py --million
 
 clean:
 	rm -rf $(VENV) build dist charter.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

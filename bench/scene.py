@@ -11,6 +11,7 @@ from charter.engine.application import Charter, refusals
 from charter.engine.batch import Batch, Clock
 from charter.engine.firings import Actor, Request, Root
 from charter.engine.notation import KeyText
+from charter.engine.pack_data import Pack
 from charter.engine.store import Store
 
 CLOCK = Clock("2026-03-31T12:00:00.000000Z")
@@ -68,21 +69,30 @@ def opened(url: str) -> Charter:
     return Charter(Store(url), "bench", CLOCK)
 
 
-def prepared(url: str, count: int) -> Charter:
+def base() -> Pack:
+    return catalog.load(catalog.library().folder("base"))
+
+
+def prepared(url: str, count: int, pack: Pack | None = None) -> Charter:
     """A store where `count` transactions of hours are registered."""
     charter = opened(url)
-    charter.init(catalog.load(catalog.library().folder("base")), "bench", demonstration=True)
+    charter.init(pack or base(), "bench", demonstration=True)
     batch = Batch(charter.rules, charter.store, NOBODY, CLOCK, one_login=True)
     for request in masters():
         done(batch.all_in_one([request]))
     done(batch.all_in_one([Request("project", "start", i) for i in ids(charter.store, "project")]))
-    for first in range(0, count, LINES_PER_JOURNAL):
-        journal = f"J{first // LINES_PER_JOURNAL}"
-        done(batch.all_in_one([create("hour_journal", "create", company="@NORTH", number=journal, name="Hours")]))
-        done(batch.all_in_one(lines(journal, first, min(LINES_PER_JOURNAL, count - first))))
-    for journal_id in ids(charter.store, "hour_journal"):
-        done(batch.all_in_one([Request("hour_journal", "post", journal_id)]))
+    register(charter, 0, count)
     return charter
+
+
+def register(charter: Charter, first: int, count: int) -> None:
+    """Register that many more transactions, in journals of their own; `first` says how many there are."""
+    batch = Batch(charter.rules, charter.store, NOBODY, CLOCK, one_login=True)
+    for start in range(first, first + count, LINES_PER_JOURNAL):
+        journal = f"J{start}"
+        done(batch.all_in_one([create("hour_journal", "create", company="@NORTH", number=journal, name="Hours")]))
+        done(batch.all_in_one(lines(journal, start, min(LINES_PER_JOURNAL, first + count - start))))
+        done(batch.all_in_one([Request("hour_journal", "post", ids(charter.store, "hour_journal")[-1])]))
 
 
 def post(charter: Charter) -> int:

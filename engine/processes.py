@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import definitions as d
@@ -66,21 +68,39 @@ def bound(joined: Joined, fields: Mapping[str, d.Field], values: Mapping[str, An
 
 def selected(
     session: Session, joined: Joined, where: Node | None, order: tuple[str, ...], reached: Parts = ("id",)
-) -> list[int]:
+) -> Iterator[int]:
     """The ids of the records that meet a condition, in order; or of what they reach by a path, each once."""
     condition = sql_expression(where, joined) if where is not None else None
     by = [in_order(*joined.column(d.dotted(name))) for name in order]
     statement = joined.select([reached])
     if condition is not None:
         statement = statement.where(condition)
-    found = (row[0] for row in session.rows(statement.order_by(*by, joined.base.c.id)))
-    return [id_ for id_ in dict.fromkeys(found) if id_ is not None]
+    found = (row[0] for row in session.stream(statement.order_by(*by, joined.base.c.id)))
+    yield from found if reached == ("id",) else (id_ for id_ in dict.fromkeys(found) if id_ is not None)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a process would fire; the requests are made one by one, as there may be millions."""
+
+    record: str
+    event: str
+    ids: array[int]
+    values: Mapping[str, Any]
+    acknowledged: frozenset[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Request]:
+        for id_ in self.ids:
+            yield Request(self.record, self.event, id_, self.values, None, self.acknowledged)
 
 
 def requests(
     rules: Rules, session: Session, process: d.Process, values: Mapping[str, Value],
     acknowledged: frozenset[str] = frozenset(),
-) -> list[Request]:  # fmt: skip
+) -> Wanted:  # fmt: skip
     """What a process would fire now."""
     given = with_ids(rules, session, process.takes, values)
     record = rules.library.record(process.of)
@@ -90,7 +110,7 @@ def requests(
     fired_on = joined.column(reached)[1].of if process.one_per else process.of
     ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order, reached)
     handed = {n: given[t.text] for n, t in process.values.items() if t.text in given}
-    return [Request(fired_on, process.event, i, handed, None, acknowledged) for i in ids]
+    return Wanted(fired_on, process.event, array("q", ids), handed, acknowledged)
 
 
 def run(

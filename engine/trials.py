@@ -245,7 +245,7 @@ class Trial:
                 raise Failed(f"{e.place}: there is no {record.name} `{e.word('key')}`.")
             return [found]
         where = self.condition(record, e) if e.has("where") else None
-        return selected(session, Joined(self.library, self.rules.metadata, record), where, ())
+        return list(selected(session, Joined(self.library, self.rules.metadata, record), where, ()))
 
     def condition(self, record: d.Record, e: Element) -> Any:
         node = parse(e.word("where"))

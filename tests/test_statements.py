@@ -273,7 +273,7 @@ def in_process(world: World, order: tuple[str, ...]) -> list[int]:
     """The shops as a process would take them."""
     record = world.rules.library.record("shop")
     assert record is not None
-    return selected(world.session, Joined(world.rules.library, world.rules.metadata, record), None, order)
+    return list(selected(world.session, Joined(world.rules.library, world.rules.metadata, record), None, order))
 
 
 def ids(world: World, *numbers: str) -> list[int]:

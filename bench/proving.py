@@ -1,0 +1,58 @@
+"""What proves something: checking a pack, asking guards, verifying a store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import floors
+import scene
+from charter.engine.verification import verify
+from measure import Result, peak, posted_file, timed
+
+
+def guards(_: Path, __: int) -> dict[str, Result]:
+    """Guards asked in a second, against a bare loop over the same test."""
+    compiled, bare, values = floors.guards()
+    rounds = 300_000
+
+    def ask(test: Callable[[Any], bool]) -> Callable[[], None]:
+        def loop() -> None:
+            for _ in range(rounds):
+                test(values)
+
+        return loop
+
+    speeds = [rounds / min(timed(ask(test)) for _ in range(5)) for test in (compiled, bare)]
+    return {"guards": Result(*speeds, "per second")}
+
+
+def check(_: Path, __: int) -> dict[str, Result]:
+    """Checking the base pack, per 1,000 lines, against reading its YAML without checking anything."""
+    seconds, floor, lines = floors.check_base_pack(timed)
+    return {"check": Result(seconds * 1000 / lines, floor * 1000 / lines, "s per 1,000 lines")}
+
+
+def verification(folder: Path, lines: int) -> dict[str, Result]:
+    """Verifying a store, against reading and hashing the rows of its tables; and its memory, against a tenth."""
+    store = posted_file(folder, lines)
+    charter = scene.opened(str(store))
+    charter.rules  # noqa: B018
+    problems: list[str] = []
+    seconds = timed(lambda: problems.extend(verify(charter).problems))
+    charter.store.close()
+    assert not problems, problems
+    peaks = [peak("verify", posted_file(folder, n)) for n in (lines, max(1000, lines // 10))]
+    return {"verify": Result(seconds, timed(lambda: hashed(store)), "s"), "verify_memory": Result(*peaks, "MB")}
+
+
+def hashed(store: Path) -> None:
+    """Read every row of every table once, and hash each by itself."""
+    connection = sqlite3.connect(store)
+    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        for row in connection.execute(f'SELECT * FROM "{table}"'):
+            sha256(repr(row).encode()).hexdigest()
+    connection.close()
