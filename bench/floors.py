@@ -11,15 +11,18 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 LOG, FACT, VOUCHER, ENTRY = "charter_log", "charter_fact", "charter_voucher", "charter_entry"
-CHANGED = ("state", "ledger_date", "posted_to")
 CHUNK = 1000
 
 
 @dataclass
 class Written:
-    """The rows that posting added, by table in the order in which they go in, and the records that it changed."""
+    """The rows that posting added, by table in the order in which they go in, and the records that it changed.
+
+    `updated` are the new values of the `columns` and the id.
+    """
 
     inserted: dict[str, list[tuple[Any, ...]]]
+    columns: dict[str, str]
     updated: list[tuple[Any, ...]]
 
     @property
@@ -38,9 +41,23 @@ def rows_written(before: Path, after: Path) -> Written:
         known = {k for (k,) in old.execute(f"SELECT {key} FROM {table}")}
         place = [c[1] for c in new.execute(f"PRAGMA table_info({table})")].index(key)
         inserted[table] = [r for r in new.execute(f"SELECT * FROM {table} ORDER BY 1, 2") if r[place] not in known]
-    columns = ", ".join(CHANGED)
-    posted = new.execute(f"SELECT {columns}, id FROM \"transaction\" WHERE state = 'posted' ORDER BY id")
-    return Written(inserted, list(posted))
+    columns = columns_changed(before, new)
+    # In the order in which they were posted: so each chunk of the floor changes what ours did, wherever that lies.
+    posted = new.execute(
+        f'SELECT {", ".join(f"t.{name}" for name in columns)}, t.id FROM {LOG} l JOIN "transaction" t '
+        "ON t.id = l.record_id WHERE l.record = 'transaction' AND l.event = 'post' ORDER BY l.id"
+    )
+    return Written(inserted, columns, list(posted))
+
+
+def columns_changed(before: Path, new: sqlite3.Connection) -> dict[str, str]:
+    """The columns of transactions that posting changed, and their types."""
+    new.execute("ATTACH ? AS before", (str(before),))
+    types = {c[1]: c[2] for c in new.execute('PRAGMA table_info("transaction")')}
+    differ = ", ".join(f"max(a.{name} IS NOT b.{name})" for name in types)
+    joined = 'main."transaction" a JOIN before."transaction" b ON a.id = b.id'
+    (found,) = new.execute(f"SELECT {differ} FROM {joined}").fetchall()
+    return {name: type_ for (name, type_), changed in zip(types.items(), found, strict=True) if changed}
 
 
 def write_sqlite(store: Path, written: Written) -> None:
@@ -48,7 +65,7 @@ def write_sqlite(store: Path, written: Written) -> None:
     connection = sqlite3.connect(store, isolation_level=None)
     for pragma in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
-    sets = ", ".join(f"{c} = ?" for c in CHANGED)
+    sets = ", ".join(f"{c} = ?" for c in written.columns)
     for index in range(written.chunks):
         connection.execute("BEGIN IMMEDIATE")
         for table, rows in written.inserted.items():
@@ -78,6 +95,9 @@ def write_postgresql(url: str, written: Written) -> None:
     """The same rows by COPY, and one UPDATE from arrays for each chunk, under the same isolation."""
     import psycopg
 
+    sets = ", ".join(f"{name} = g.{name}" for name in written.columns)
+    arrays = ", ".join(f"%s::{type_}[]" for type_ in (*written.columns.values(), "bigint"))
+    given = f"unnest({arrays}) AS g({', '.join(written.columns)}, of_id)"
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         for index in range(written.chunks):
@@ -88,8 +108,7 @@ def write_postgresql(url: str, written: Written) -> None:
                             copy.write_row(row)
                 part = written.part(written.updated, index)
                 cursor.execute(
-                    'UPDATE "transaction" t SET state = g.a, ledger_date = g.b, posted_to = g.c FROM '
-                    "unnest(%s::text[], %s::date[], %s::text[], %s::bigint[]) AS g(a, b, c, i) WHERE t.id = g.i",
+                    f'UPDATE "transaction" t SET {sets} FROM {given} WHERE t.id = g.of_id',
                     [list(values) for values in zip(*part, strict=True)],
                 )
 
