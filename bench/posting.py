@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import floors
@@ -15,22 +16,26 @@ MOST_LINES, FEWER_LINES = 1_000_000, 100_000
 
 
 def post_sqlite(folder: Path, lines: int) -> dict[str, Result]:
-    """Posting, the floor being the same rows in the same chunks; and the statements that a chunk needs."""
+    """Posting, the floor being the same rows in the same chunks, each the better of two; and a chunk's statements."""
     before, after = prepared_file(folder, lines), folder / f"posted{lines}.db"
-    shutil.copy(before, after)
-    charter = scene.opened(str(after))
-    charter.rules  # noqa: B018  loading the pack is no part of posting
-    statements = charter.store.statements
-    seconds = timed(lambda: scene.post(charter))
-    per_chunk = (charter.store.statements - statements) / max(1, lines / 1000)
-    charter.store.close()
+    seconds, statements = [], 0
+    for _ in range(2):
+        shutil.copy(before, after)
+        charter = scene.opened(str(after))
+        charter.rules  # noqa: B018  loading the pack is no part of posting
+        statements = -charter.store.statements
+        seconds.append(timed(partial(scene.post, charter)))
+        statements += charter.store.statements
+        charter.store.close()
     written = floors.rows_written(before, after)
-    floor = prepared_copy(folder, lines, "floor")
-    result = Result(seconds, timed(lambda: floors.write_sqlite(floor, written)), "s")
-    floor.unlink()
+    floor = []
+    for _ in range(2):
+        store = prepared_copy(folder, lines, "floor")
+        floor.append(timed(partial(floors.write_sqlite, store, written)))
+        store.unlink()
     return {
-        "post_sqlite": result,
-        "statements": Result(per_chunk, len(written.inserted) + 1, "statements per chunk of 1,000"),
+        "post_sqlite": Result(min(seconds), min(floor), "s"),
+        "statements": Result(statements / max(1, lines / 1000), len(written.inserted) + 1, "statements a chunk"),
     }
 
 
