@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import invoicing
 import posting
 import proving
 import starting
@@ -18,7 +19,8 @@ from measure import Result
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
 MEASURES = {
-    "post_sqlite": posting.post_sqlite, "post_postgresql": posting.post_postgresql, "history": posting.history,
+    "post_sqlite": posting.post_sqlite, "post_postgresql": posting.post_postgresql, "invoices": invoicing.invoices,
+    "history": posting.history,
     "explanation": posting.explanation, "memory": posting.memory, "verify": proving.verification,
     "guards": proving.guards, "fire_cold": starting.fire_cold, "help_cold": starting.help_cold, "check": proving.check,
 }  # fmt: skip

@@ -87,11 +87,10 @@ class Gatherer:
         wanted = set(ids)
         pending = self.pending.rows[record]
         # A record that the work itself creates is seen as it is by now.
-        fresh = {i for i in wanted if i in pending and (record, i) in self.pending.created}
-        for id_ in fresh:
-            row = pending[id_][0]
-            if row is not None:
-                known[id_] = self.fact_of(record, id_, self.row_values(record, row, paths))
+        fresh = {i: pending[i][0] for i in wanted if i in pending and (record, i) in self.pending.created}
+        made = {i: row for i, row in fresh.items() if row is not None}
+        for id_, found in zip(made, self.rows_values(record, [*made.values()], paths), strict=True):
+            known[id_] = self.fact_of(record, id_, found)
         stored = [i for i in wanted if i not in known and i not in fresh]
         if stored:
             joined = self.joined(record, paths)
@@ -107,6 +106,10 @@ class Gatherer:
 
     def row_values(self, record: str, row: Sequence[Any], paths: Sequence[Parts]) -> tuple[Any, ...]:
         """The values at paths of a record that is not written yet."""
+        return self.rows_values(record, [row], paths)[0]
+
+    def rows_values(self, record: str, rows: Sequence[Sequence[Any]], paths: Sequence[Parts]) -> list[tuple[Any, ...]]:
+        """The same of many records; what their references lead to is read together."""
         found = self.library.record(record)
         assert found is not None
         columns = columns_of(self.library, found)
@@ -114,12 +117,12 @@ class Gatherer:
         values = []
         for path in paths:
             index = place[path[0]]
-            value = row[index]
-            if len(path) > 1 and value is not None:
-                target = columns[index][1].of
-                value = self.values(target, (path[1:],), [value]).get(value, (None,))[0]
-            values.append(value)
-        return tuple(values)
+            own = [row[index] for row in rows]
+            if len(path) > 1:
+                behind = self.values(columns[index][1].of, (path[1:],), {v for v in own if v is not None})
+                own = [None if v is None else behind.get(v, (None,))[0] for v in own]
+            values.append(own)
+        return list(zip(*values, strict=True)) if values else [() for _ in rows]
 
     # --- readings of programs ---
 
@@ -185,8 +188,10 @@ class Gatherer:
     def made_children(self, record: str, reading: tuple[Parts, ...]) -> dict[int, dict[int, list[Any] | None]]:
         """The same of those that the work has made, by root and id; None where they are deleted."""
         found: dict[int, dict[int, list[Any] | None]] = defaultdict(dict)
-        for id_, (row, root) in self.pending.rows[record].items():
-            found[id(root)][id_] = None if row is None else list(self.row_values(record, row, reading))
+        pending = self.pending.rows[record]
+        values = iter(self.rows_values(record, [row for row, _ in pending.values() if row is not None], reading))
+        for id_, (row, root) in pending.items():
+            found[id(root)][id_] = None if row is None else list(next(values))
         return found
 
     # --- looking for records ---

@@ -98,10 +98,14 @@ class Isolation:
     def written(self, record: str, paths: tuple[Parts, ...]) -> Iterator[tuple[int, Key]]:
         """The values at paths of the records that are written, before and after."""
         pending = self.gatherer.pending
-        for id_, (row, root) in pending.rows.get(record, {}).items():
-            for version in (pending.before.get((record, id_)), row):
-                if version is not None:
-                    yield self.place[id(root)], self.gatherer.row_values(record, version, paths)
+        versions = [
+            (self.place[id(root)], version)
+            for id_, (row, root) in pending.rows.get(record, {}).items()
+            for version in (pending.before.get((record, id_)), row)
+            if version is not None
+        ]
+        values = self.gatherer.rows_values(record, [version for _, version in versions], paths)
+        yield from ((place, key) for (place, _), key in zip(versions, values, strict=True))
 
     def entries(self, by: Sequence[Parts]) -> Iterator[tuple[int, Key]]:
         """The same for entries of the ledger, as far as they can be told apart without being written."""
