@@ -108,13 +108,28 @@ def _figures(f: Findings, e: Element, taken: Taken) -> Names:
         if figure.word("name") in taken.taken:
             f.say("R209", f"`{figure.word('name')}` is taken by that name already", mark(figure.at("name")))
         types[figure.word("name")] = measure_type(f.library, measure, of) if measure and of else UNKNOWN
+        if figure.has("field"):
+            types[figure.word("name")] = _field_type(f, figure, e)
     lets = {name: d.Text(str(inner.value), inner.place) for name, inner in _formulas(e).items()}
     return Names(f.library, NO_RECORD, taken=taken.taken, lets=lets, further=types)
+
+
+def _field_type(f: Findings, figure: Element, statement: Element) -> Type:
+    """The type of a figure that is a field of the line's record; money belongs to measures, which know its currency."""
+    record = f.library.record(statement.at("each").word("of"))
+    if record is None:
+        return UNKNOWN
+    kinds = ("date", "text", "choice", "number", "whole", "yes_or_no")
+    return f.path_to(figure.at("field"), Names(f.library, record), "a date, text, choice or number", *kinds) or UNKNOWN
 
 
 def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, figures: Names) -> None:
     if e.has("formula"):
         f.expression(e.at("formula"), figures)
+        return
+    if e.has("field"):
+        if statement.at("each").has("month"):
+            f.say("R208", "a month has no fields", mark_key(e.at("field")))
         return
     measure = f.library.measure(e.word("measure"))
     if measure is None:

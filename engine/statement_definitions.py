@@ -48,12 +48,16 @@ class Days:
 
 @frozen
 class Figure:
-    """One figure: a measure over its days, or a formula. `total` is None where nothing is said; `show` is a hint."""
+    """One figure: a measure over its days, a formula, or a field of the line's record, by its path.
+
+    `total` is None where nothing is said; `show` is a hint.
+    """
 
     name: str
     title: str
     measure: str | None
     formula: d.Text | None
+    field: Parts
     days: Days
     total: str | None
     show: str | None
@@ -124,8 +128,8 @@ def _build_months(e: d.Element) -> Months:
 
 
 def _build_figure(e: d.Element) -> Figure:
-    return Figure(e.word("name"), e.word("title"), e.maybe("measure"), e.text("formula"), _build_days(e),
-                  e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
+    return Figure(e.word("name"), e.word("title"), e.maybe("measure"), e.text("formula"),
+                  d.dotted(e.word("field")) if e.has("field") else (), _build_days(e), e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
 
 
 def _build_days(e: d.Element) -> Days:

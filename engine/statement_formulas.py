@@ -14,12 +14,14 @@ from .expression_python import ArithmeticProblem, Code, Constants, compile_funct
 from .expression_scopes import FUNCTIONS
 from .expressions import Call, paths
 from .expressions import Value as Constant
+from .library import Library
 from .model import Parts, Type
 from .scopes import NO_RECORD, Names, measure_type
-from .statement_definitions import Statement
+from .statement_definitions import Records, Statement
 from .statement_expressions import parsed
 from .statement_given import Given
 from .statement_reports import Cell
+from .type_relations import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Formulas:
         lets = {f.name: f.formula for f in self.statement.figures if f.formula}
         measures = {f.name: m for f in self.statement.figures if (m := self.given.library.measure(f.measure or ""))}
         types = {n: measure_type(self.given.library, m, self.given.record(m.of)) for n, m in measures.items()}
+        types |= field_types(self.given.library, self.statement)
         return Names(self.given.library, NO_RECORD, taken=self.statement.takes, lets=lets, further=types)
 
     @cached_property
@@ -85,6 +88,13 @@ class Formulas:
             return formula.function(values)
         except (ArithmeticProblem, DecimalException) as wrong:
             raise InvalidInput(f"{place}: {what}: {str(wrong) or 'cannot be reckoned'}") from None
+
+
+def field_types(library: Library, statement: Statement) -> dict[str, Type]:
+    """The types of the figures that are fields of the line's record."""
+    each = statement.each
+    start = Type("ref", of=each.of) if isinstance(each, Records) else UNKNOWN
+    return {f.name: library.along(start, f.field) or UNKNOWN for f in statement.figures if f.field}
 
 
 @dataclass(frozen=True)

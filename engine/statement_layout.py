@@ -46,7 +46,7 @@ class Layout:
         blocks = []
         for each in drawn:
             lines = zip(self.lines, each.values, strict=True)
-            rows = [_figures_row(line, v) for line, v in lines if not (s.each.left_out and is_empty(v))]
+            rows = [_figures_row(line, v) for line, v in lines if not (s.each.left_out and is_empty(s, v))]
             totals = _figures_row(Line(None, "", ("Total",)), each.totals) if s.totals else None
             blocks.append(self.block(each, rows, totals))
         return columns, self.line_labels(), tuple(blocks)
@@ -56,7 +56,7 @@ class Layout:
         s = self.statement
         shown_lines = [
             (index, line) for index, line in enumerate(self.lines)
-            if not s.each.left_out or any(not is_empty(each.values[index]) for each in drawn)
+            if not s.each.left_out or any(not is_empty(s, each.values[index]) for each in drawn)
         ]  # fmt: skip
         columns = [Column(line.key, line.heading, None) for _, line in shown_lines]
         if s.totals:
@@ -92,6 +92,7 @@ def _figures_row(line: Line, values: Mapping[str, Cell]) -> Row:
     return Row(line.key, line.label, tuple(values.values()))
 
 
-def is_empty(values: Mapping[str, Cell]) -> bool:
-    """Whether all figures of a line are zero or none."""
-    return all(v is None or (not isinstance(v, str) and v == 0) for v in values.values())
+def is_empty(statement: Statement, values: Mapping[str, Cell]) -> bool:
+    """Whether all figures of a line are zero or none, but for what is only a field of its record."""
+    figures = (values[f.name] for f in statement.figures if not f.field)
+    return all(v is None or (not isinstance(v, str) and v == 0) for v in figures)

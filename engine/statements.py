@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal, localcontext
 from functools import cached_property
 from typing import Any
@@ -66,7 +67,7 @@ class _Drawing:
         drawn = [self.drawn(block) for block in self.selection.blocks.lines]
         checks = tuple(words for each in drawn for words in self.failed_check(each))
         if s.for_each and s.each.left_out:
-            drawn = [each for each in drawn if not all(map(is_empty, each.values))]
+            drawn = [each for each in drawn if not all(is_empty(s, values) for values in each.values)]
         layout = Layout(s, self.given, self.formulas.types, self.selection.lines.lines)
         columns, labels, blocks = layout.of(drawn)
         per = (s.for_each.title or in_words(s.for_each.of)) if s.for_each else ""
@@ -103,6 +104,8 @@ class _Drawing:
                 key = (block.id, line.id if by_line else None)
                 nothing = from_kept(0, self.formulas.types[figure.name].kind)
                 values[figure.name] = cells[(figure.measure, figure.days)].get(key, nothing)
+            elif figure.field and line.id is not None:
+                values[figure.name] = self.selection.fields[line.id][figure.name]
         what = " ".join(filter(None, (block.heading, line.heading)))
         return self.with_formulas(values, self.formulas.in_turn, currency, what)
 
@@ -116,7 +119,7 @@ class _Drawing:
                 self.formulas.by_name[name], place, values, f"{figures[name].title} of {what}"
             )
             values[name] = _as_named(value, self.formulas.types[name], self.given.places(currency))
-        return {name: values[name] for name in figures}
+        return {n: as_text(v) if isinstance(v := values[n], date) else v for n in figures}
 
     # --- totals ---
 
@@ -134,6 +137,8 @@ class _Drawing:
             return figure.total
         if figure.formula:
             return "formula"
+        if figure.field:
+            return "none"
         # In a row of months what is no movement of the month is a balance, or the same in all of them.
         return "last" if self.statement.by_month and figure.days.kind != "over_column" else "sum"
 
