@@ -129,7 +129,8 @@ def _build_months(e: d.Element) -> Months:
 
 def _build_figure(e: d.Element) -> Figure:
     return Figure(e.word("name"), e.word("title"), e.maybe("measure"), e.text("formula"),
-                  d.dotted(e.word("field")) if e.has("field") else (), _build_days(e), e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
+                  d.dotted(e.word("field")) if e.has("field") else (), _build_days(e),
+                  e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
 
 
 def _build_days(e: d.Element) -> Days:
