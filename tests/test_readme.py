@@ -79,6 +79,7 @@ def test_the_demonstration_tells_its_story(demonstration: Demonstration) -> None
     steps = [
         "154 created", "4 refused rows are in build/demo/refused.csv", "it is for project_manager of project/P-100",
         "121 vouchers", "Total ", "rules/accounting/transaction_cost.yaml:17", "examples/portfolio/timesheets.csv:2",
+        "give a reason", "it is for billing_manager", "40678.50", "99.01", "credit 480.00 EUR to account 4000", "reason: budget",
         "everything is as the log says", "Three commands to try next:",
     ]  # fmt: skip
     places = [demonstration.printed.find(step) for step in steps]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A month of a small company, from its files to the ledger. Shows each command before its output; run it by `make demo`.
+# A month of a small company, from its files to the ledger and to a paid invoice. Shows each command before its output; run it by `make demo`.
 # The store is build/demo.db, new each time. A step that ends otherwise than expected ends the demonstration.
 set -eu
 
@@ -30,7 +30,7 @@ run() {
 rm -rf build/demo build/demo.db build/demo.db-journal
 mkdir -p build/demo
 
-echo "North Engineering, March 2026: six projects, six workers, their hours on the way to the ledger."
+echo "North Engineering, March 2026: six projects, six workers, their hours on the way to the ledger and to an invoice."
 echo "Every command also prints the head of the log, which stands for all of it; here only the last one does."
 
 tell "1. A store is made. The rules go into it; from now on nothing in it changes but by them."
@@ -40,7 +40,8 @@ tell "2. Who acts and in which roles; then pat, the accountant, brings in what t
 run 0 "charter import actor $FILES/actors.csv"
 run 0 "charter import role_grant $FILES/role_grants.csv"
 for pair in company:companies period:periods customer:customers contract:contracts contract_line:contract_lines \
-  category:categories project:projects worker:workers hour_cost:hour_costs hour_price:hour_prices; do
+  category:categories project:projects worker:workers hour_cost:hour_costs hour_price:hour_prices \
+  tax_code:tax_codes tax_rate:tax_rates tax_setup:tax_setups; do
   run 0 "charter --as pat import ${pair%:*} $FILES/${pair#*:}.csv"
 done
 run 0 "charter --as pat fire project start - --where \"state == 'created'\" > build/demo/started.txt"
@@ -76,7 +77,31 @@ run 0 "grep -m 1 -A 6 'decided cost_price' build/demo/why.txt"
 run 0 "grep -A 2 'approve of hour_line .*->' build/demo/why.txt"
 run 0 "grep -A 3 'create of hour_line' build/demo/why.txt"
 
-tell "8. Everything is what the log says; every decision, taken again by the rules kept with it, comes out the same."
+tell "8. Ben proposes what is invoiced monthly. Of six hours he bills four, for a reason; what he proposed mia approves."
+run 0 "charter --as pat fire contract_payer change K-10/C-10 --set payment_terms=D14"
+run 0 "charter --as ben run propose_invoices until=2026-03-31 company=NORTH"
+run 4 "charter --as ben fire proposal_line change K-10/1/3 --set quantity=4"
+run 0 "charter --as ben fire proposal_line change K-10/1/3 --set quantity=4 --set reason=budget"
+run 0 "charter --as ben fire invoice_proposal submit K-10/1"
+run 4 "charter --as ben fire invoice_proposal approve K-10/1"
+run 0 "charter --as mia fire invoice_proposal approve K-10/1"
+
+tell "9. The invoice is posted, and the customer pays a part of it. The rest is open, and due in two weeks."
+run 0 "charter --as ben run post_invoices until=2026-03-31"
+run 0 "charter --as ben fire customer_payment create --set company=NORTH --set number=B-1 --set customer=C-10 \\
+    --set date=2026-04-01 --set currency=EUR --set amount=15000"
+run 0 "charter --as ben fire customer_payment post NORTH/B-1"
+run 0 "charter --as ben fire settlement create --set payment=NORTH/B-1 --set invoice=K-10/1"
+run 0 "charter report open_items company=NORTH until=2026-04-20"
+run 0 "charter report realization company=NORTH from=2026-03-01 until=2026-03-31"
+
+tell "10. Why is revenue 480.00? The row that wrote it, and who changed the line and for which reason."
+run 0 "charter why I-000001/2 > build/demo/why_revenue.txt"
+run 0 "head -n 10 build/demo/why_revenue.txt"
+run 0 "charter history proposal_line K-10/1/3 > build/demo/line.txt"
+run 0 "grep -A 5 ' change of' build/demo/line.txt"
+
+tell "11. Everything is what the log says; every decision, taken again by the rules kept with it, comes out the same."
 run 0 "charter verify --reperform"
 
 cat <<'END'
