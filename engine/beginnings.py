@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import definitions as d
 from . import programs as p
+from .cells import cell_source, joined
 from .errors import Place
+from .expression_python import Constants, compile_function
 from .firings import Firing, Root
+from .model import TEXT, Type
 from .tables import columns_of
 
 if TYPE_CHECKING:
@@ -86,10 +89,14 @@ class Beginnings:
             taken = {(id(f.root), f.id) for f in mine}
             left = [m for m in left if m[0].root.stands and (id(m[0].root), m[1][0]) not in taken]
         for a, row in left:
-            if a.root.stands:
+            fitting = [(w, t) for w, t in possible if self.is_for(w, record, row)] if a.root.stands else []
+            if fitting:
                 self.refuse_conditions(
-                    a.root, event, unanswered.get(id(a.root)), self.work.called(record, row), possible
+                    a.root, event, unanswered.get(id(a.root)), self.work.called(record, row), fitting
                 )
+            elif a.root.stands:
+                where = self.place_of(record, possible)
+                self.work.refuse(a.root, event, self.impossible(record, event, row), where)
         return found
 
     def refuse_conditions(
@@ -123,17 +130,29 @@ class Beginnings:
                     yield a, row, possible
                 else:
                     where = self.place_of(record, transitions)
-                    self.work.refuse(a.root, event, self.impossible(record, event, row, place), where)
+                    self.work.refuse(a.root, event, self.impossible(record, event, row), where)
 
-    def impossible(self, record: d.Record, event: str, row: list[Any], place: Mapping[str, int]) -> str:
+    def impossible(self, record: d.Record, event: str, row: list[Any]) -> str:
+        place = {name: i for i, (name, _) in enumerate(columns_of(self.library, record))}
         called = self.work.called(record, row)
-        flows = self.library.workflows_of(record)
-        states = " and ".join(f'"{row[place[w.field]]}"' for w in flows)
+        every = sorted({t.event for w in self.library.workflows_of(record) for t in w.transitions})
+        if event not in every:
+            return f"{record.name} knows no event `{event}`; it knows: {', '.join(every)}."
+        flows = [w for w in self.library.workflows_of(record) if self.is_for(w, record, row)]
+        states = " and ".join(f'"{row[place[name]]}"' for name in self.library.states_of(record))
         events = sorted({t.event for w in flows for t in w.transitions if row[place[w.field]] in t.sources and t.who})
-        if not any(t.event == event for w in flows for t in w.transitions):
-            every = ", ".join(sorted({t.event for w in flows for t in w.transitions}))
-            return f"{record.name} knows no event `{event}`; it knows: {every}."
         return f"{called} cannot `{event}` from {states}; possible here: {', '.join(events) or 'nothing'}."
+
+    def is_for(self, workflow: d.Workflow, record: d.Record, row: list[Any]) -> bool:
+        """Whether a workflow is for the record that stands in the row."""
+        if not workflow.cells:
+            return True
+        values = self.work.gatherer.row_values(record.name, row, [cell.path for cell in workflow.cells])
+        constants, start = Constants(), Type("ref", of=record.name)
+        types = [self.library.along(start, cell.path) or TEXT for cell in workflow.cells]
+        asked = enumerate(zip(workflow.cells, types, strict=True))
+        source = joined([cell_source(cell, f"v[{i}]", type_, constants.constant) for i, (cell, type_) in asked])
+        return bool(compile_function(source, ("v",), constants.names)(values))
 
     def place_of(self, record: d.Record, transitions: Sequence[tuple[d.Workflow, d.Transition]]) -> Place:
         """Where it is said from which states an event is possible; of an event that nobody knows, where all are."""

@@ -44,6 +44,7 @@ CODES = {
     "R305": "what is promised `always` does not hold on every path",
     "R306": "nobody can bring an event about",
     "R307": "a record is created, or a workflow begins, in the wrong place",
+    "R309": "it is not said which one of several workflows a record lives by",
     "R308": "a rule about people asks nobody",
     "R401": "two rows hold at once",
     "R402": "a row or key set is never reached",

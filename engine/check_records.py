@@ -119,6 +119,8 @@ def _check_workflows(f: Findings, e: Element, record: d.Record) -> None:
                 f.unknown("workflow", str(part.value), mark(part), f.names_of("workflow"))
         elif flow.of != record.name:
             f.say("R307", f"workflow `{flow.name}` is of `{flow.of}`, not of `{record.name}`", mark(part))
+        elif flow.cells and state_fields:
+            continue  # it shares the state of the first one, which `check_machines` looks at
         elif flow.field in state_fields:
             said = f"workflows `{state_fields[flow.field]}` and `{flow.name}` both keep their state in `{flow.field}`"
             f.say("R209", said, mark(part), "give one of them a `field` of its own")

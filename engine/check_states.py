@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from typing import TypeAlias
 
 from . import definitions as d
 from .check_constants import Regions, region, witness
 from .check_findings import Findings, mark, mark_key
+from .check_machines import check_machine, family
 from .check_steps import fired_events
 from .check_workflows import workflows
 from .definitions import NOTHING, Element
 from .expressions import ExpressionError, parse, paths
+from .library import joined
 from .scopes import transition_names
 
 Edge: TypeAlias = tuple[d.Transition, str]  # a transition and the state that it leads to
@@ -26,11 +29,13 @@ def check_states(f: Findings) -> None:
     for e, flow, record in workflows(f):
         _check_beginning(f, e, flow, record)
         _check_events(f, e, flow, record)
-        _check_reached(f, e, flow)
-        _check_ends(f, e, flow)
+        whole = _whole(f, flow, record)
+        _check_reached(f, e, reduce(joined, whole))
+        for one in whole:
+            _check_ends(f, e, one)
         _check_two_ways(f, e, flow, record)
-        _check_always(f, e, flow)
-        _check_waiting(f, e, flow)
+        _check_always(f, e, reduce(joined, whole))
+        _check_waiting(f, e, reduce(joined, whole))
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
             if not transition.who and (record.name, transition.event) not in fired:
                 hint = "say `who` may do it, or let another event `fire` it"
@@ -47,6 +52,14 @@ def _fired(f: Findings) -> set[tuple[str, str]]:
         of = f.library.record(document.name)
         found |= {(document.name, t.event) for t in f.library.creations(of)} if of else set()
     return found
+
+
+def _whole(f: Findings, flow: d.Workflow, record: d.Record) -> list[d.Workflow]:
+    """What a workflow comes to with those that share its state: each machine with what is shared."""
+    first, *machines = family(f, flow, record)
+    if flow.cells:
+        return [joined(first, flow)]
+    return [joined(flow, machine) for machine in machines] or [flow]
 
 
 # --- what waits ---
@@ -84,6 +97,9 @@ def _check_late(f: Findings, e: Element) -> None:
 def _check_beginning(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
     """Only the first workflow of a record creates and deletes; every other says where it starts."""
     first = not record.workflows or record.workflows[0] == flow.name
+    if flow.cells and not first:
+        check_machine(f, e, flow, record)
+        return
     pairs = list(zip(e.items("transitions"), flow.transitions, strict=True))
     if first:
         if not any(t.creates for t in flow.transitions):
@@ -110,7 +126,8 @@ def _check_beginning(f: Findings, e: Element, flow: d.Workflow, record: d.Record
 
 def _check_events(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
     """An event belongs to one workflow of a record, and its transitions are told apart by name."""
-    others = [w for w in f.library.workflows_of(record) if w.name != flow.name]
+    kin = {w.name for w in family(f, flow, record)}
+    others = [w for w in f.library.workflows_of(record) if w.name not in kin]
     before = others[: record.workflows.index(flow.name)] if flow.name in record.workflows else others
     taken = {t.event: w.name for w in before for t in w.transitions}
     names: set[str] = set()
@@ -188,6 +205,9 @@ def _check_two_ways(f: Findings, e: Element, flow: d.Workflow, record: d.Record)
         for at, one in enumerate(indexes):
             for other in indexes[at + 1 :]:
                 _check_pair(f, elements[other], flow.transitions[one], flow.transitions[other], record)
+    for shared in family(f, flow, record)[0].transitions if flow.cells else ():
+        for index in by_event.get(shared.event, ()):
+            _check_pair(f, elements[index], shared, flow.transitions[index], record)
 
 
 def _check_pair(f: Findings, e: Element, one: d.Transition, other: d.Transition, record: d.Record) -> None:

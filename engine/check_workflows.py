@@ -5,13 +5,14 @@ What their states allow is looked at in `check_states`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from . import definitions as d
 from .check_cells import check_cells
 from .check_findings import Findings, mark, mark_key
 from .check_formulas import check_asked, check_currency, check_named
+from .check_machines import family
 from .check_steps import check_steps
 from .definitions import NOTHING, Element
 from .scopes import Inner, Names, transition_names
@@ -40,7 +41,8 @@ def workflows(f: Findings, broken: bool = False) -> Iterator[tuple[Element, d.Wo
 
 
 def _check_transition(f: Findings, e: Element, transition: d.Transition, flow: d.Workflow, record: d.Record) -> None:
-    _check_ends(f, e, flow)
+    shared = family(f, flow, record)[:1] if flow.cells else []
+    _check_ends(f, e, flow, {state for w in (*shared, flow) for state in w.states})
     _check_takes(f, e, record)
     names = replace(transition_names(f.library, record, transition), aliases={})
     for inner in e.items("who"):
@@ -57,10 +59,10 @@ def _check_transition(f: Findings, e: Element, transition: d.Transition, flow: d
         _check_complete(f, e, transition, record)
 
 
-def _check_ends(f: Findings, e: Element, flow: d.Workflow) -> None:
+def _check_ends(f: Findings, e: Element, flow: d.Workflow, states: Collection[str]) -> None:
     for end in (*e.items("from"), e.at("to")):
-        if isinstance(end.value, str) and end.value != NOTHING and end.value not in flow.states:
-            f.unknown("state", end.value, mark(end), flow.states)
+        if isinstance(end.value, str) and end.value != NOTHING and end.value not in states:
+            f.unknown("state", end.value, mark(end), states)
     if NOTHING in e.words("from") and (len(e.words("from")) > 1 or e.word("to") == NOTHING):
         f.say("R307", "a creation leads from `nothing` alone to a state", mark(e.at("from")))
 

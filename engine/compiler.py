@@ -58,7 +58,7 @@ class Compiler(Conditions):
     def states(self) -> dict[str, str]:
         """The states that the event leads to, by field: its own, and where it creates those of other workflows."""
         states = self.library.states_of(self.record)
-        target = {n: repr(self.transition.target) for n, w in states.items() if w.name == self.workflow.name}
+        target = {n: repr(self.transition.target) for n in states if n == self.workflow.field}
         others = {n: repr(w.start) for n, w in states.items() if n not in target and w.start}
         ends = self.transition.deletes or not self.transition.target
         return {**({} if ends else target), **(others if self.transition.creates else {})}
@@ -77,7 +77,7 @@ class Compiler(Conditions):
             stream = f"({base.own_key(self.record.stream)} or 'main')"
         self.need(stream)
         people = self.people(base)
-        state = next(n for n, w in self.library.states_of(self.record).items() if w.name == self.workflow.name)
+        state = self.workflow.field
         at_once = " and ".join(f"({s})" for s, r in requirements if not r.stage)
         program = p.Program(
             self.record, self.workflow, self.transition, self.columns, self.index[state], self.taken, self.operations,

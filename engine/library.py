@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
@@ -57,7 +57,13 @@ class Library:
         return self._get("record", name, d.build_record)
 
     def workflow(self, name: str) -> d.Workflow | None:
-        return self._get("workflow", name, d.build_workflow)
+        """A workflow; what the first one of its record says of people holds where it shares that one's state, too."""
+        flow = self._get("workflow", name, d.build_workflow)
+        if flow is None or not flow.cells:
+            return flow
+        record = self.record(flow.of)
+        first = self._get("workflow", record.workflows[0], d.build_workflow) if record and record.workflows else None
+        return replace(flow, field=first.field, people=first.people) if first else flow
 
     def decision(self, name: str) -> d.Decision | None:
         return self._get("decision", name, d.build_decision)
@@ -89,8 +95,11 @@ class Library:
         return [w for name in record.workflows if (w := self.workflow(name))]
 
     def states_of(self, record: d.Record) -> dict[str, d.Workflow]:
-        """The state fields of a record type and their workflows, the creating one first."""
-        return {w.field: w for w in self.workflows_of(record)}
+        """The state fields of a record type and their workflows, the creating one first; those of one state as one."""
+        found: dict[str, d.Workflow] = {}
+        for w in self.workflows_of(record):
+            found[w.field] = joined(found[w.field], w) if w.cells and w.field in found else w
+        return found
 
     def transitions(self, record: d.Record, event: str) -> list[tuple[d.Workflow, d.Transition]]:
         return [(w, t) for w in self.workflows_of(record) for t in w.transitions if t.event == event]
@@ -216,3 +225,10 @@ def in_reference_order(library: Library, names: Iterable[str]) -> list[str]:
     for name in sorted(wanted):
         visit(name, ())
     return ordered
+
+
+def joined(one: d.Workflow, other: d.Workflow) -> d.Workflow:
+    """Two workflows of one state as if they were one, under the name of the first."""
+    states = {**other.states, **one.states}
+    ordered = {name: states[name] for name in (*one.states, *other.states)}
+    return replace(one, states=ordered, transitions=(*one.transitions, *other.transitions))

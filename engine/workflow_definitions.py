@@ -138,6 +138,11 @@ class Always:
 
 @frozen
 class Workflow:
+    """A state machine. With `cells` it is for the records that they pick, and shares the state of the first workflow.
+
+    Its transitions then carry these cells before their own.
+    """
+
     name: str
     doc: str
     of: str
@@ -148,6 +153,7 @@ class Workflow:
     people: tuple[People, ...]
     always: tuple[Always, ...]
     place: Place
+    cells: tuple[Cell, ...] = ()
 
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -155,6 +161,7 @@ class Workflow:
 
 def build_workflow(source: Source) -> Workflow:
     e = Element(source, (), source.body)
+    cells = build_cells(e)
     return Workflow(
         source.name,
         e.word("doc"),
@@ -162,10 +169,11 @@ def build_workflow(source: Source) -> Workflow:
         e.word("field", "state"),
         e.maybe("start"),
         {name: build_state(name, s) for name, s in e.pairs("states")},
-        tuple(build_transition(t) for t in e.items("transitions")),
+        tuple(build_transition(t, cells) for t in e.items("transitions")),
         tuple(build_people(p) for p in e.items("people")),
         tuple(Always(a.word("before"), a.word("need"), a.maybe("since"), a.place) for a in e.items("always")),
         e.place,
+        cells,
     )
 
 
@@ -176,7 +184,7 @@ def build_state(name: str, e: Element) -> State:
                  late.maybe("parameter"))  # fmt: skip
 
 
-def build_transition(e: Element) -> Transition:
+def build_transition(e: Element, outer: tuple[Cell, ...] = ()) -> Transition:
     event = e.word("event")
     return Transition(
         event,
@@ -189,7 +197,7 @@ def build_transition(e: Element) -> Transition:
         tuple(build_find(n, f) for n, f in e.pairs("find")),
         build_uses(e),
         e.texts("let"),
-        build_cells(e),
+        (*outer, *build_cells(e)),
         build_requirements(e, "require"),
         build_requirements(e, "warn"),
         build_steps(e),

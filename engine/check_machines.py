@@ -1,0 +1,75 @@
+"""Proves of the workflows that share the state of a record that each record lives by exactly one of them."""
+
+from __future__ import annotations
+
+from . import definitions as d
+from .check_cells import check_cells
+from .check_constants import Regions, region, witness
+from .check_findings import Findings, mark_key
+from .check_tables import Column, prove, said_of
+from .definitions import Element
+from .elements import dotted
+from .scopes import Names
+
+
+def family(f: Findings, flow: d.Workflow, record: d.Record) -> list[d.Workflow]:
+    """The workflows that share a state: the first one of a record, and those with a `when`."""
+    first = f.library.workflow(record.workflows[0]) if record.workflows else None
+    machines = [w for w in f.library.workflows_of(record) if w.cells]
+    return [first, *machines] if first and (flow.cells or flow.name == first.name) else [flow]
+
+
+def check_machine(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
+    """A workflow with a `when` picks its records by choices, so that this can be proved, and none of another one."""
+    for key in ("start", "field", "people"):
+        if e.has(key):
+            said = f"`{key}` stands in `{record.workflows[0]}`, whose state it shares"
+            f.say("R309", said, mark_key(e.at(key)), "leave it out")
+    mine = _regions(f, e, record)
+    if mine is None:
+        return
+    machines = [w for w in family(f, flow, record)[1:] if w.name in record.workflows]
+    earlier = machines[: machines.index(flow)] if flow in machines else machines
+    for other in earlier:
+        its = _known(f, other, record)
+        found = witness(mine, its) if its is not None else None
+        if found is not None:
+            said = f"records live by `{other.name}` and by `{flow.name}`: {found}"
+            f.say("R309", said, mark_key(e.at("when")), "tell them apart by `when`")
+    if machines and machines[-1] == flow:
+        _check_all_live(f, e, machines, record)
+
+
+def _check_all_live(f: Findings, e: Element, machines: list[d.Workflow], record: d.Record) -> None:
+    regions = [found for machine in machines if (found := _known(f, machine, record)) is not None]
+    if len(regions) < len(machines):
+        return
+    names = Names(f.library, record)
+    paths = {path for each in regions for path in each}
+    columns = {path: Column(type_.given()) for path in paths if (type_ := names.type_of(path)) is not None}
+    for gap in prove(regions, columns).gaps:
+        f.say("R309", f"no workflow is for records with {said_of(gap, columns)}", mark_key(e.at("when")),
+              f"give `{record.name}` one for them")  # fmt: skip
+
+
+def _regions(f: Findings, e: Element, record: d.Record) -> Regions | None:
+    """What its cells let through; None where one of them is wrong."""
+    names = Names(f.library, record)
+    found = check_cells(f, e, names)
+    for name, inner in e.pairs("when"):
+        type_ = names.type_of(dotted(name))
+        if type_ is not None and type_.kind not in ("choice", "yes_or_no"):
+            f.say("R309", f"`{name}` is {type_.given()}; a workflow picks its records by choices", mark_key(inner))
+            return None
+    return found if len(found) == len(list(e.pairs("when"))) else None
+
+
+def _known(f: Findings, flow: d.Workflow, record: d.Record) -> Regions | None:
+    names, found = Names(f.library, record), {}
+    for cell in flow.cells:
+        type_ = names.type_of(cell.path)
+        known = region(cell, type_.given()) if type_ and type_.kind in ("choice", "yes_or_no") else None
+        if known is None:
+            return None
+        found[cell.path] = known
+    return found
