@@ -137,6 +137,17 @@ def test_what_a_process_takes_decides_what_it_selects(depot: World) -> None:
     assert len(sent_on) == 4
 
 
+def test_a_process_fires_once_on_what_several_of_its_records_lead_to(depot: World) -> None:
+    entered(depot, 15)
+    orders = depot.rows("SELECT id FROM \"order\" WHERE state = 'approved' ORDER BY id")
+    lines = depot.rows(
+        'SELECT count(*) FROM line JOIN "order" ON "order".id = line."order" WHERE "order".state = \'approved\''
+    )
+    roots = depot.run("send_what_has_lines", until="2026-03-31")
+    assert [(r.request.record, r.request.id) for r in roots] == [("order", id_) for (id_,) in orders]
+    assert lines[0][0] > len(orders)
+
+
 def sending_all(world: World) -> Iterator[tuple[list[Root], int]]:
     """The run of the process, chunk by chunk."""
     process = world.rules.library.process("send_all")

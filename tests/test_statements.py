@@ -228,7 +228,12 @@ def base(url: str) -> Iterator[World]:
 
 
 def post_transactions(world: World) -> None:
-    document = world.pack.find("test", "hours_posted")
+    given(world, "hours_posted")
+
+
+def given(world: World, scene: str) -> None:
+    """What a rule test of the base pack is given."""
+    document = world.pack.find("test", scene)
     assert document is not None
     Trial(world.store, world.rules, world.pack, document).given(world.session, Element(document, (), document.body))
 
@@ -350,6 +355,25 @@ def test_project_statement(base: World) -> None:
     assert block(drawn).totals is not None
 
 
+def test_customers_and_their_ledger_agree() -> None:
+    """Of an invoice of 1,920 that is due on 14 April 1,000 are paid; both ledgers of customers say 920."""
+    folder = catalog.library().folder("base")
+    assert folder is not None
+    with opened("sqlite://", catalog.load(folder)) as world:
+        given(world, "paid_in_part")
+        drawn = world.report("customer_balances", company="NORTH", until="2026-04-30")
+        assert drawn.checks == ()
+        assert [(r.key, r.values[:2]) for r in drawn.blocks[0].rows] == [
+            ("C-1", (Decimal("920.00"), Decimal("920.00")))
+        ]
+        aged = world.report("open_items", company="NORTH", until="2026-05-31")
+        assert [[shown(v, 2) if isinstance(v, Decimal) else v for v in r.values] for r in aged.blocks[0].rows] == [
+            ["2026-04-14", "920.00", 47, "0.00", "0.00", "920.00", "0.00", "0.00"]
+        ]
+        before = world.report("open_items", company="NORTH", until="2026-04-01")
+        assert [r.values[1:4] for r in before.blocks[0].rows] == [(Decimal("1920.00"), 0, Decimal("1920.00"))]
+
+
 def test_queries_do_not_grow_with_the_lines(shops: Shops) -> None:
     """Forty shops with sales take as many queries as one."""
     world = shops(of_shops())
@@ -442,6 +466,31 @@ def test_left_out(shops: Shops) -> None:
     left_out = every.replace("'EUR'\"}", "'EUR'\", empty: left_out}")
     assert [r.key for r in block(shops(every).report("of_shops")).rows] == ["B", "C", "a"]
     assert [r.key for r in block(shops(left_out).report("of_shops")).rows] == ["B", "a"]
+
+
+def test_a_field_of_the_record_and_a_formula_of_it(shops: Shops, url: str) -> None:
+    """It is no reason to show a line of nothing, and has no total."""
+    statement = """
+        statement: ages
+        doc: How old shops are.
+        takes: {until: {type: date, doc: Last.}}
+        each: {of: shop, where: "currency == 'EUR'", order: [number], empty: left_out}
+        figures_as: columns
+        figures:
+          - {name: opened, title: Opened, field: opened}
+          - {name: size,   title: Size,   field: size}
+          - {name: sold,   title: Sold,   measure: sales, at: until}
+          - {name: lately, title: Lately, formula: "sold if days_between(opened, until) < 60 else 0", total: sum}
+        totals: true
+        """
+    drawn = shops(statement, url).report("ages", until="2026-03-01")
+    (table,) = drawn.blocks
+    assert [(r.key, r.values) for r in table.rows] == [
+        ("B", ("2026-02-01", "large", Decimal("130.30"), Decimal("130.30"))),
+        ("a", ("2026-01-01", None, Decimal("0.10"), Decimal("0.10"))),
+    ]
+    assert table.totals is not None
+    assert table.totals.values == (None, None, Decimal("130.40"), Decimal("130.40"))
 
 
 def test_filter_with_what_is_given(shops: Shops, url: str) -> None:
