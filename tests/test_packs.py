@@ -44,6 +44,40 @@ def test_the_pack_of_the_page_for_customers_is_right(tmp_path: Path) -> None:
     assert [v.failures for v in run_tests(pack, "review") if not v.passed] == []
 
 
+OTHERWISE = """
+parameters: invoicing
+changes: base
+values:
+  proposals_are_approved: {rows: {replace: [{from: 2000-01-01, value: false}]}}
+  discounts_are_posted: {rows: {replace: [{from: 2000-01-01, value: true}]}}
+---
+test: discount_on_an_account_of_its_own
+doc: A draft is posted, since nobody approves; revenue is whole and the discount stands beside it.
+today: 2026-04-05
+given:
+  - {as_in: one_proposal}
+  - {fire: change, record: proposal_line, key: K-1/1/2, as: ben, with: {discount_percent: 10}}
+when:
+  - {fire: post, record: invoice_proposal, key: K-1/1, as: ben}
+then:
+  vouchers:
+    - series: invoices
+      entries:
+        - {debit: customer_balance, amount: 1728}
+        - {debit: sales_discount, amount: 160}
+        - {credit: sales_tax_payable, amount: 288}
+        - {credit: invoiced_revenue, amount: 1600}
+"""
+
+
+def test_a_customer_invoices_without_approval_and_posts_discounts_apart(tmp_path: Path) -> None:
+    head = "pack: customer\ndoc: Ours.\nversion: 1.0.0\nauthor: us\nextends: base\nfrom: 2026-01-01\n"
+    (tmp_path / "pack.yaml").write_text(head, encoding="utf-8")
+    (tmp_path / "invoicing.yaml").write_text(OTHERWISE, encoding="utf-8")
+    (verdict,) = run_tests(load(tmp_path), "discount_on_an_account_of_its_own")
+    assert verdict.failures == ()
+
+
 def test_a_rule_test_can_fail() -> None:
     """A figure that is wrong by a cent, a refusal that does not come and a voucher too many are each told."""
     pack = load(ROOT / "examples" / "travel_claims")
