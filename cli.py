@@ -457,12 +457,14 @@ def doctor(ctx: click.Context) -> int:
 
 @charter.command(cls=PackCommand)
 @click.argument("folder", required=False, metavar="[DIR]")
+@click.option("--format", "form", type=click.Choice(["full", "concise", "json", "sarif"]),
+              help="With lines and carets, a line each, as data, or for those who scan code.")  # fmt: skip
 @click.pass_context
-def check(ctx: click.Context, folder: str | None) -> int:
+def check(ctx: click.Context, folder: str | None, form: str | None) -> int:
     """Find what is wrong with a pack: every problem, with its line. It needs no store."""
-    from .engine.commands_packs import check_pack
+    from .engine.commands_check import check_pack
 
-    return check_pack(called(ctx), folder)
+    return check_pack(called(ctx), folder, form)
 
 
 @charter.command(cls=PackCommand)

@@ -11,13 +11,9 @@ from typing import Any
 from . import catalog
 from .application import Charter, Setup
 from .commands import Call, pack_folder
-from .errors import DONE, INVALID, Diagnostic, InvalidPack, UsageFault, errors_of, in_order, render
+from .errors import DONE, InvalidPack, UsageFault, errors_of
 from .notation import counted
 from .store import Store
-
-# What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
-RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "posting", "process", "statement", "mapping")
-
 
 # --- init ------------------------------------------------------------------------------------------------------------
 
@@ -132,70 +128,3 @@ def set_up_said(call: Call, setup: Setup, before: str | None, acting: str, plan:
 
 
 # --- check -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A problem of a pack."""
-
-    diagnostic: Diagnostic
-
-    def rows(self) -> Iterator[Sequence[str]]:
-        d = self.diagnostic
-        yield d.place.file, str(d.place.line), str(d.place.column), d.code, d.message, d.hint
-
-    def data(self) -> dict[str, Any]:
-        d = self.diagnostic
-        return {"code": d.code, "message": d.message, "file": d.place.file, "line": d.place.line,
-                "column": d.place.column, "hint": d.hint or None}  # fmt: skip
-
-
-def check_pack(call: Call, asked: str | None) -> int:
-    """Print every problem of a pack, each with its line and a caret; of a sound one how much was looked at.
-
-    That a file is too long is only said here: a pack can be used all the same.
-    """
-    from .check import check
-    from .schemas import too_long
-
-    folder = pack_folder(asked or call.pack_asked)
-    pack, found, lines = catalog.read_pack(folder)
-    if pack is not None and not found:
-        found = in_order([*check(pack, folder), *too_long(lines)])
-    print_problems(call, found, lines, pack)
-    name = pack.name if pack else folder.name
-    if found or pack is None:
-        call.say(f"{name}: {counted(len(found), 'problem')}.")
-        return INVALID
-    return DONE
-
-
-def print_problems(
-    call: Call, found: Sequence[Diagnostic], lines: dict[str, list[str]], pack: catalog.Pack | None
-) -> None:
-    if call.form is None or call.form == "table":
-        if found:
-            print("\n\n".join(render(d, lines) for d in found))
-        elif pack is not None:
-            print(f"{pack.name}: {counted(len(pack.files), 'file')}, {counted(rules_in(pack), 'rule')}, no problems")
-        return
-    sheet = call.sheet(["file", "line", "column", "code", "message", "hint"], "problems", right=["line", "column"])
-    for diagnostic in found:
-        sheet.add(Problem(diagnostic))
-    sheet.end(pack=pack.name if pack else None, files=len(lines), rules=rules_in(pack) if pack else 0)
-
-
-def rules_in(pack: catalog.Pack) -> int:
-    """How many rules a pack has: the elements of its rule files that decide something, each row and transition once."""
-    return sum(_rules(document.body) for kind in RULE_KINDS for document in pack.all(kind))
-
-
-def _rules(body: Any) -> int:
-    elements = 0
-    for key in ("transitions", "people", "always", "rows", "figures", "require"):
-        found = body.get(key) if isinstance(body, dict) else None
-        elements += len(found) if isinstance(found, list) else 0
-    for key in ("values", "steps", "fields"):
-        found = body.get(key) if isinstance(body, dict) else None
-        elements += len(found) if isinstance(found, dict) else 0
-    return elements or 1
