@@ -35,15 +35,16 @@ def main() -> None:
     chosen = {name: MEASURES[name] for name in given.names or MEASURES}
     if given.million:
         chosen["memory_million"] = posting.memory_million
+    BUILD.mkdir(exist_ok=True)
     results: dict[str, Result] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, measure in chosen.items():
             print(f"measuring {name} …", file=sys.stderr)
             results |= measure(Path(folder), given.lines)
+            # At once, so that what was measured is there even if a later one fails.
+            (BUILD / "bench.json").write_text(json.dumps(results, indent=2) + "\n")
     for name, r in results.items():
         print(f"{name:22} {r['value']:>12,.4g} {r['unit']:30} floor {r['floor']:>12,.4g}   ratio {r['ratio']:.2f}")
-    BUILD.mkdir(exist_ok=True)
-    (BUILD / "bench.json").write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":
