@@ -486,6 +486,21 @@ def test(ctx: click.Context, name: str | None, unreached: bool, wanted: tuple[st
 
 
 @charter.command(cls=PackCommand)
+@click.argument("before", metavar="A")
+@click.argument("after", metavar="B")
+@click.option("--exit-code", is_flag=True, help="End with 10 where there are differences.")
+@click.pass_context
+def diff(ctx: click.Context, before: str, after: str, exit_code: bool) -> int:
+    """Print what pack B says otherwise than pack A: definitions, rows, transitions, fields, with file and line.
+
+    A pack is named by its name, its folder, or the beginning of its hash in the store.
+    """
+    from .engine.commands_diff import print_differences
+
+    return print_differences(called(ctx), before, after, exit_code)
+
+
+@charter.command(cls=PackCommand)
 @click.argument("workflow")
 @click.argument("log", type=click.Path(path_type=Path))
 @click.option("--mapping", metavar="NAME", help="What the log's columns and activities mean.  [default: the only one]")

@@ -90,6 +90,15 @@ class Charter:
         with self.store.reading() as session:
             return rules_in(session, pack_hash)
 
+    def packs_kept(self, beginning: str) -> list[Pack]:
+        """The packs in the store whose hash begins so: every one that was ever in force is kept there."""
+        if self.setting("pack") is None:
+            return []
+        kept = self.rules.metadata.tables[PACK]
+        with self.store.reading() as session:
+            wanted = select(kept.c.hash, kept.c.compiled).where(kept.c.hash.startswith(beginning)).order_by(kept.c.hash)
+            return [kept_pack(pack_hash, compiled) for pack_hash, compiled in session.rows(wanted)]
+
     @cached_property
     def settings(self) -> dict[str, str]:
         if not self.store.exists:

@@ -193,6 +193,12 @@ class _Examples:
         yield "charter check"
         yield "charter check our_pack"
 
+    def for_diff(self) -> Iterable[str]:
+        pack = self.start.partition("--pack ")[2] or "our_pack"
+        yield f"charter diff base {pack}"
+        yield f"charter diff --exit-code base {pack}"
+        yield f"{self.start} -o json diff base 3f9a1c72"
+
     def for_conform(self) -> Iterable[str]:
         logs = [build_log_mapping(doc) for doc in self.library.pack.all("mapping") if is_of_log(doc)]
         for mapping in logs[:1]:

@@ -31,6 +31,7 @@ NAMED = [
     "doctor",
     "check",
     "test",
+    "diff",
     "conform",
     "completion",
 ]
