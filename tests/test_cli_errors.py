@@ -43,15 +43,15 @@ MARCH = ("from=2026-03-01", "until=2026-03-31")
 
 SAID: list[tuple[int, tuple[str, ...], str]] = [
     (2, ("lst",), "did you mean `list`?"),
-    (2, ("list", "projekt"), "Did you mean `project`?\nThere are: account, actor"),
-    (2, ("fire", "project", "strat", "P-1"), "Did you mean `start`?\nThere are: change, "),
+    (2, ("list", "projekt"), "Did you mean `project`?\nThere are: account, accrual_correction, actor"),
+    (2, ("fire", "project", "strat", "P-1"), "Did you mean `start`?\nThere are: attach, change, "),
     (2, ("fire", "customer", "change"), "Say which customer"),
     (2, ("fire", "customer", "change", "C-1O"), "There is no customer `C-1O`; did you mean `C-10`?"),
     (2, ("fire", "contract_line", "change", "K-10"), "its key has 2 parts"),
     (2, ("fire", "customer", "create", "--set", "nme=x"), "does not take `nme`; did you mean `name`?"),
     (2, ("fire", "customer", "create", "--set", "name"), "`name` is not --set NAME=VALUE"),
     (2, ("fire", "customer", "create", "--set", "name=a", "--set", "name=b"), "name is given twice"),
-    (2, ("run", "post"), "There are: post_transactions"),
+    (2, ("run", "post"), "There are: accrue_revenue, "),
     (2, ("run", "post_transactions"), "post_transactions needs until"),
     (2, ("run", "post_transactions", "until=soon"), "`soon` is not a date written yyyy-mm-dd"),
     (2, ("run", "post_transactions", "untill=2026-03-31"), "did you mean `until`?"),
