@@ -486,6 +486,21 @@ def test(ctx: click.Context, name: str | None, unreached: bool, wanted: tuple[st
 
 
 @charter.command(cls=PackCommand)
+@click.argument("subject")
+@click.option("--origin", is_flag=True, help="Say of each line which pack it came from, with file and line.")
+@click.pass_context
+def read(ctx: click.Context, subject: str, origin: bool) -> int:
+    """Print rules as tables: decisions, postings, workflows, records and all else that a pack declares.
+
+    SUBJECT is a name (of whatever kinds), a kind such as `posting`, or a folder such as `accounting`.
+    It needs no store.
+    """
+    from .engine.commands_read import read_rules
+
+    return read_rules(called(ctx), subject, origin)
+
+
+@charter.command(cls=PackCommand)
 @click.argument("before", metavar="A")
 @click.argument("after", metavar="B")
 @click.option("--exit-code", is_flag=True, help="End with 10 where there are differences.")

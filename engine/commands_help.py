@@ -193,6 +193,13 @@ class _Examples:
         yield "charter check"
         yield "charter check our_pack"
 
+    def for_read(self) -> Iterable[str]:
+        for kind in ("posting", "decision"):
+            if found := list(self.library.pack.all(kind)):
+                yield f"{self.start} read {found[-1].name}"
+        yield f"{self.start} read {self.record().name} --origin"
+        yield f"{self.start} -o csv read parameters"
+
     def for_diff(self) -> Iterable[str]:
         pack = self.start.partition("--pack ")[2] or "our_pack"
         yield f"charter diff base {pack}"

@@ -100,6 +100,8 @@ def _text(node: Node | None, path: Sequence[str]) -> str:
     body = plain(node)
     if "when" in path[-2:]:
         return (cells_words(body) or "always") if path[-1] == "when" else cell_words(body)
+    if isinstance(body, dict):
+        body = {word: value for word, value in body.items() if word != "name"}  # it is named already
     return words(body)
 
 

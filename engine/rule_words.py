@@ -38,6 +38,7 @@ def type_words(field: Any) -> str:
         said = f"one of {', '.join(map(str, field['one_of']))}"
     else:
         said = str(field.get("type", "")).replace("_", " ")
+    said += f" in {words(field['in'])}" if "in" in field else ""
     return f"{said}, may be empty" if field.get("optional") == "true" else said
 
 
@@ -79,7 +80,13 @@ def _steps(steps: Body, indent: str) -> Iterator[str]:
 
 
 def step_words(step: dict[str, Body]) -> str:
-    """One step."""
+    """One step, with what it is for."""
+    said = _step(step)
+    about = [words(step[word]).rstrip(".") for word in ("doc", "source") if word in step]
+    return f"{said} ({', '.join(about)})" if about else said
+
+
+def _step(step: dict[str, Body]) -> str:
     if isinstance(step.get("set"), dict):
         return f"set {pairs_words(step['set'])}"
     verb = next((v for v in ("create", "post", "reverse", "fire") if v in step), "")
@@ -88,7 +95,7 @@ def step_words(step: dict[str, Body]) -> str:
     said = f"{verb} {words(step.get(verb))}".strip()
     if "records" in step:
         said += f" on {words(step['records'])}"
-    for word in ("event", "copy_of", "mirror_of", "link", "with", "as"):
+    for word in ("name", "event", "copy_of", "mirror_of", "link", "with", "as"):
         if word in step:
             value = step[word]
             said += f", {word.replace('_', ' ')} {pairs_words(value) if isinstance(value, dict) else words(value)}"
@@ -107,7 +114,7 @@ def words(body: Body) -> str:
     if isinstance(body, list):
         return ", ".join(f"({words(each)})" if isinstance(each, dict) else words(each) for each in body)
     if isinstance(body, dict):
-        return ", ".join(_pair(name, value) for name, value in body.items() if name != "name")
+        return ", ".join(_pair(name, value) for name, value in body.items())
     return "none" if body is None else " ".join(str(body).split())
 
 

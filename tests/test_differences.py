@@ -102,13 +102,13 @@ def test_a_customers_pack_is_told_row_by_row(tmp_path: Path) -> None:
         "above 10000",
     ]
     assert [place.partition(":")[0] for place in limit[5:]] == ["rules/approval/ladder.yaml", "northwind/ladder.yaml"]
-    assert "definition" not in desk.must("-o", "table", "diff", "base", NORTHWIND)
+    assert desk.must("-o", "table", "diff", "core", CLAIMS).startswith("decision account\nchange  where  ")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_exit_code_tells_differences_only_where_that_is_asked_for(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    codes = [desk.run("diff", "--exit-code", "base", pack).exit_code for pack in ("base", NORTHWIND)]
+    codes = [desk.run("diff", "--exit-code", "core", pack).exit_code for pack in ("core", CLAIMS)]
     assert codes == [0, 10]
 
 

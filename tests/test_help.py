@@ -31,6 +31,7 @@ NAMED = [
     "doctor",
     "check",
     "test",
+    "read",
     "diff",
     "conform",
     "completion",
