@@ -62,7 +62,7 @@ def test_the_real_hours_reach_the_ledger_to_the_cent_and_every_decision_is_taken
     assert {p: by_project[p] for p in published} == {p: Decimal(h) for p, h in published.items()}
     verdict = charter("verify", "--reperform")
     assert verdict
-    first = charter("why", "H-000001/1")
+    first = charter("why", "C-000001/1")
     assert "Sip-task-info.csv:" in first
     again = charter("--as", "pat", "run", "post_transactions", "until=2014-12-31")
     assert "done" not in again
