@@ -18,6 +18,7 @@ from .check_formulas import check_formulas
 from .check_postings import check_postings
 from .check_records import check_manifest, check_masters, check_measures, check_parameters, check_records
 from .check_reports import check_processes, check_statements
+from .check_share_outs import check_share_outs
 from .check_sources import check_sources
 from .check_states import check_states
 from .check_workflows import check_workflows
@@ -73,6 +74,7 @@ CHECKS: tuple[Callable[[Findings], None], ...] = (
     check_states,
     check_decisions,
     check_formulas,
+    check_share_outs,
     check_postings,
     check_processes,
     check_statements,

@@ -25,7 +25,7 @@ from .expression_types import check_as as check_type_as
 from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
 from .library import Library
 from .model import Parts, Type
-from .scopes import Inner, Names
+from .scopes import ElementNames, Inner, Names, element_names
 from .source import did_you_mean
 from .type_relations import UNKNOWN
 
@@ -38,6 +38,17 @@ def mark(e: Element) -> Mark:
     """Where a value stands, and how many characters of it are underlined."""
     text = e.value if isinstance(e.value, str) and "\n" not in e.value else " "
     return e.place, max(1, len(text))
+
+
+def list_elements(f: Findings, e: Element, names: Names) -> ElementNames | None:
+    """The names of one element of the list at a path; None, and a problem, where there is no such list."""
+    told = len(f.found)
+    found = element_names(names, d.dotted(str(e.value)))
+    if found is None:
+        f.path_to(e, names, "a list", "list")
+        if len(f.found) == told:
+            f.say("R202", f"`{e.value}` is no list of records or answers", mark(e))
+    return found
 
 
 def mark_key(e: Element) -> Mark:

@@ -9,7 +9,10 @@ from .check_decisions import asking_names, check_choices, input_types
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
 from .expressions import parse_template, paths
-from .scopes import NO_RECORD, Names, formula_names
+from .scopes import NO_RECORD, Names, answer_types, formula_names
+from .type_relations import UNKNOWN
+
+ASKED = ("decision", "formulas", "share_out")
 
 
 def check_formulas(f: Findings) -> None:
@@ -99,16 +102,20 @@ def _asked_record(f: Findings, e: Element, names: Names) -> d.Record | None:
 
 
 def check_asked(f: Findings, e: Element, use: Element, of: d.Record, names: Names) -> None:
-    """A decision or formulas asked about a record, with further inputs under `with`."""
+    """A decision, formulas or a share_out asked about a record, with further inputs under `with`."""
     name = str(e.value)
-    decision, formulas = f.library.decision(name), f.library.formulas(name)
-    rule = decision or formulas
+    decision, share_out = f.library.decision(name), f.library.share_out(name)
+    rule = decision or f.library.formulas(name) or share_out
     if rule is None:
-        if not (f.pack.find("decision", name) or f.pack.find("formulas", name)):
-            f.unknown("decision", name, mark(e), f.names_of("decision", "formulas"))
+        if not any(f.pack.find(kind, name) for kind in ASKED):
+            f.unknown("decision", name, mark(e), f.names_of(*ASKED))
         return
     if rule.of and rule.of != of.name and not (decision and _asks_nothing_of_its_record(decision, use)):
         f.say("R202", f"`{name}` is asked about `{rule.of}`, not about `{of.name}`", mark(e))
+        return
+    if share_out is not None:
+        amount = answer_types(f.library, name)
+        f.given(use, "with", {"amount": d.Field("amount", amount["share"] if amount else UNKNOWN)}, names, f"`{name}`")
         return
     _check_given(f, e, use, decision, names)
 

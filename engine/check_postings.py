@@ -11,7 +11,7 @@ from . import definitions as d
 from .check_balance import BalanceRow, addends, balance_row, check_balance
 from .check_cells import check_cells
 from .check_decisions import input_types
-from .check_findings import Findings, mark, mark_key
+from .check_findings import Findings, list_elements, mark, mark_key
 from .check_formulas import check_named
 from .check_workflows import check_requirements
 from .definitions import Element
@@ -102,9 +102,7 @@ def _check_row(f: Findings, e: Element, names: Names, ledger: d.Ledger, index: i
     told = len(f.found)
     inside = _inside(f, e, names)
     if inside is None:
-        f.path_to(e.at("for_each"), names, "a list", "list")
-        if len(f.found) == told:
-            f.say("R202", f"`{e.word('for_each')}` is no list of records or answers", mark(e.at("for_each")))
+        list_elements(f, e.at("for_each"), names)
         return None
     if inside is not names:
         check_named(f, e, inside)

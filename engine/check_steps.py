@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from . import definitions as d
 from .check_cells import check_cells
-from .check_findings import Findings, mark, mark_key
+from .check_findings import Findings, list_elements, mark, mark_key
 from .definitions import Element
 from .library import Library
 from .model import DATE, Type
-from .scopes import Inner, Names
+from .scopes import Inner, Names, element_names
 from .type_relations import UNKNOWN
 
 Condition = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...], bool | None]
@@ -37,23 +37,42 @@ def _conditions(cells: tuple[d.Cell, ...]) -> frozenset[Condition]:
 
 
 def walk_steps(e: Element, outer: tuple[d.Cell, ...] = ()) -> Iterator[tuple[Element, tuple[d.Cell, ...]]]:
-    """Every step and group with the cells of its groups and its own."""
+    """Every step and group with the cells of the groups that it is in."""
     for inner in e.items("do"):
-        cells = (*outer, *d.build_cells(inner))
-        yield inner, cells
-        yield from walk_steps(inner, cells)
+        yield inner, outer
+        yield from walk_steps(inner, (*outer, *d.build_cells(inner)))
 
 
 def check_steps(f: Findings, e: Element, names: Names) -> None:
     created = _Created()
-    for inner, cells in walk_steps(e):
-        check_cells(f, inner, created.seen_by(names, cells))
+    for inner, outer in walk_steps(e):
+        step = d.build_step(inner, outer)
+        cells = step.cells if step.verb else (*outer, *d.build_cells(inner))
+        seen = created.seen_by(names, cells)
+        inside = _inside(f, inner, seen)
+        if inside is None:
+            continue
+        check_cells(f, inner, inside)
         if inner.has("do"):
             continue
-        step = d.build_step(inner, cells)
-        _check_step(f, inner, step, created.seen_by(names, cells))
+        _check_step(f, inner, step, inside)
         if step.alias:
             created.of[step.alias], created.when[step.alias] = step.target, _conditions(cells)
+
+
+def _inside(f: Findings, e: Element, names: Names) -> Names | None:
+    """What a step sees: with `for_each` the names of an element first; None where that is wrong."""
+    if not e.has("for_each"):
+        return names
+    for key in ("as", "set", "post", "reverse", "do"):
+        if e.has(key):
+            f.say("R202", f"`{key}` cannot be said for each element of a list", mark_key(e.at(key)),
+                  "`create` and `fire` can")  # fmt: skip
+            return None
+    if e.has("fire") and not e.has("records"):
+        f.say("R208", "with `for_each` it is said on which `records` an event is fired", mark(e.at("fire")))
+        return None
+    return list_elements(f, e.at("for_each"), names)
 
 
 def _check_step(f: Findings, e: Element, step: d.Step, names: Names) -> None:
@@ -183,7 +202,9 @@ def fired_events(library: Library, e: Element, names: Names) -> Iterator[tuple[s
             events = {t.event for t in library.creations(record)} if record else set()
             yield from ((inner.word("create"), event) for event in events if inner.word("event", event) == event)
         elif inner.has("fire"):
-            yield _reached(inner, names), inner.word("fire")
+            path = inner.maybe("for_each")
+            inside = element_names(names, d.dotted(path)) if path else names
+            yield _reached(inner, inside or names), inner.word("fire")
 
 
 def _reached(e: Element, names: Names) -> str:

@@ -16,7 +16,7 @@ from .expression_python import Code
 from .expressions import Node
 from .frames import Answered, Frame, Looked
 from .model import Parts
-from .scopes import ElementNames, Names, element_names
+from .scopes import ElementNames, Names, answer_types, element_names
 
 KEPT = re.compile(r"v(\[\d+\])+")
 
@@ -25,22 +25,39 @@ class Elements(Conditions):
     """The operations of the elements of one list; `frame` has their names, `around` the names around in their words."""
 
     def __init__(
-        self, outer: Frame, path: Parts, place: Place, lets: Mapping[str, d.Text] | None = None,
-        uses: Iterable[d.Use] = (),
-    ) -> None:  # fmt: skip
+        self, outer: Frame, names: ElementNames, rows: str, of: str, place: Place, children: p.Children | None = None
+    ) -> None:
         compiler = outer.compiler
         super().__init__(compiler.library, place)
         # What sources call by name is one for the whole program.
         self.constants, self.runtime = compiler.constants, compiler.runtime
-        names = element_names(outer.names, path, lets, uses)
-        if names is None:
-            raise CharterFault(f"{place}: `{'.'.join(path)}` is no list to go over.")
-        self.outer, self.path, self.names = outer, path, names
-        self.rows = outer.list_source(path)
-        self.children = None if path[0] in outer.names.uses else outer.children(path)
+        self.outer, self.names, self.rows, self.of, self.children = outer, names, rows, of, children
         self.seen: set[str] = set()
         self.frame = ElementFrame(self, names)
         self.around = Around(self)
+
+    @classmethod
+    def of_list(
+        cls, outer: Frame, path: Parts, place: Place, lets: Mapping[str, d.Text] | None = None,
+        uses: Iterable[d.Use] = (),
+    ) -> Elements:  # fmt: skip
+        """Over the children of a record, or what is answered as a list."""
+        names = element_names(outer.names, path, lets, uses)
+        if names is None:
+            raise CharterFault(f"{place}: `{'.'.join(path)}` is no list to go over.")
+        rows = outer.list_source(path)
+        return cls(
+            outer, names, rows, ".".join(path), place, None if path[0] in outer.names.uses else outer.children(path)
+        )
+
+    @classmethod
+    def of_found(cls, outer: Frame, find: d.Find, order: tuple[Parts, ...], names: ElementNames) -> Elements:
+        """Over records that are looked for, in an order."""
+        operation = outer.find(find, many=True)
+        operation.in_order = order
+        for path in order:
+            operation.position(path)
+        return cls(outer, names, f"v[{operation.index}][0]", find.of, find.place)
 
     def outside(self, source: str) -> str:
         """The source of a value around the list, as an element has it."""
@@ -56,6 +73,9 @@ class Elements(Conditions):
         """The source of what an element has itself, or what is behind its references."""
         if self.children is not None:
             return f"v[0][{self.children.position(path)}]"
+        if not self.names.further:
+            # The row is the number of the record.
+            return "v[0]" if path == ("id",) else self.frame.along("v[0]", self.names.this, path)
         output, type_ = next((i, t) for i, (n, t) in enumerate(self.names.further.items()) if n == path[0])
         return self.frame.along(f"v[0][{output}]", type_, path[1:])
 
@@ -69,7 +89,7 @@ class Elements(Conditions):
         # Children of an element are seen as the steps before left them.
         stage = self.outer.stage if any(isinstance(o, p.Children) for o in self.operations) else 0
         each = self.outer.compiler.add(
-            p.Each, ("each", self), [self.rows, *sorted(self.seen)], self.place, stage, of=".".join(self.path)
+            p.Each, ("each", self), [self.rows, *sorted(self.seen)], self.place, stage, of=self.of
         )
         each.operations, each.segments = self.operations, list(self.segments(each.of, 0))
         return each
@@ -127,8 +147,8 @@ class ElementFrame(Frame):
         if around is None:
             return super().inner(path, variable)
         if around[0] in outer.names.uses:
-            decision = self.library.decision(outer.names.uses[around[0]].decision)
-            return Answered(self, list(decision.outputs) if decision else [], variable)
+            answers = answer_types(self.library, outer.names.uses[around[0]].decision)
+            return Answered(self, list(answers or ()), variable)
         child = outer.children(around)
         looked = Looked(self, Names(self.library, self.compiler.wanted_record(child.record)), variable)
         looked.paths = child.paths

@@ -73,7 +73,7 @@ class Postings:
     def each_row(self, index: int, row: d.PostingRow) -> tuple[str, list[str], list[str]]:
         """The same for each element of a list: what the row requires is asked of every element that it applies to."""
         assert row.for_each is not None
-        elements = Elements(self.frame, row.for_each, row.place, row.lets, row.uses)
+        elements = Elements.of_list(self.frame, row.for_each, row.place, row.lets, row.uses)
         inner = elements.frame
         inner.told_currency = elements.outside(self.frame.told_currency or "None")
         applies = joined(elements.cell_sources(inner, row.cells)) or "True"

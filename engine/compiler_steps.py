@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import definitions as d
 from . import programs as p
 from .cells import joined
+from .compiler_elements import Elements
 from .compiler_postings import Postings
 from .errors import Place
 from .expressions import Path, parse
@@ -65,6 +66,8 @@ class Steps:
             self.conditions.append((step.place, when))
         if step.verb == "set":
             yield from self.set_fields(frame, step, guard)
+        elif step.for_each:
+            yield self.for_each(frame, step, when)
         elif step.verb == "create":
             yield self.created(frame, step, when)
         elif step.verb == "fire":
@@ -130,11 +133,25 @@ class Steps:
         path = self.library.currency_path(created, name) if created else None
         return sources.get(path[0]) if path and len(path) == 1 else None
 
-    def values(self, sources: Mapping[str, str]) -> Any:
+    def values(self, frame: Frame, sources: Mapping[str, str]) -> Any:
         """A function from v to the values handed over."""
         source = "{" + ", ".join(f"{n!r}: {s}" for n, s in sources.items()) + "}"
+        frame.compiler.need(source)
+        return frame.compiler.function(source)
+
+    def for_each(self, frame: Frame, step: d.Step, when: Any) -> p.Effect:
+        """What is created or fired for each element of a list to which the step applies."""
+        assert step.for_each is not None
+        elements = Elements.of_list(frame, step.for_each, step.place)
+        applies = joined(elements.cell_sources(elements.frame, step.each_cells)) or "True"
+        applying = elements.kept("applies", applies)
+        with elements.under(f"v[{applying}]" if step.each_cells else ""):
+            make = self.created if step.verb == "create" else self.fired
+            effect = make(elements.frame, step, when)
+        each = elements.finished()
+        source = f"[_e for _e in v[{each.index}][0] if _e[{applying}]]"
         self.compiler.need(source)
-        return self.compiler.function(source)
+        return replace(effect, elements=self.compiler.function(source))
 
     def created(self, frame: Frame, step: d.Step, when: Any) -> p.Effect:
         target = self.compiler.wanted_record(step.target)
@@ -142,7 +159,7 @@ class Steps:
         fields = self.library.creation_fields(target, event)
         copied = self.copied(frame, step, fields) if step.copied else {}
         handed = self.handed(frame, step.values, fields, copied, target)
-        values = self.values(handed)
+        values = self.values(frame, handed)
         ids, place = None, None
         if step.alias:
             self.made[step.alias] = handed
@@ -174,8 +191,8 @@ class Steps:
         fields: dict[str, d.Field] = {}
         for _, t in self.library.transitions(target, step.target):
             fields |= self.library.taken(target, t)
-        self.compiler.need(ids)
-        values = self.values(self.handed(frame, step.values, fields, {}))
+        frame.compiler.need(ids)
+        values = self.values(frame, self.handed(frame, step.values, fields, {}))
         return p.Effect("fire", when, step.place, target.name, step.target, values, self.compiler.function(ids))
 
     def targets(self, frame: Frame, step: d.Step) -> tuple[d.Record, str]:
@@ -187,7 +204,7 @@ class Steps:
             return target, f"v[{frame.find(find, many=True).index}][0]"
         path = step.copied or ("this",)
         if path == ("this",):
-            return self.record, "(v[0][0],)"
+            return self.record, f"({frame.load(path)},)"
         type_ = frame.names.type_of(path)
         if type_ and type_.kind == "list" and type_.item:
             children = frame.inner(path, "c")

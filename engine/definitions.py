@@ -19,12 +19,14 @@ from .rule_definitions import (
     PostingRow,
     Process,
     Row,
+    ShareOut,
     build_decision,
     build_formulas,
     build_measure,
     build_parameters,
     build_posting,
     build_process,
+    build_share_out,
 )
 from .workflow_definitions import (
     NOTHING,
@@ -46,8 +48,8 @@ from .workflow_definitions import (
 __all__ = [
     "BOUNDS", "NOTHING", "Always", "Cell", "Child", "Decision", "Element", "Entry", "Field", "Find", "Formulas",
     "Ledger", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow", "Process", "Record",
-    "Requirement", "Role", "Row", "Source", "State", "Step", "Text", "Transition", "Use", "Who", "Workflow",
+    "Requirement", "Role", "Row", "ShareOut", "Source", "State", "Step", "Text", "Transition", "Use", "Who", "Workflow",
     "build_cells", "build_decision", "build_field", "build_formulas", "build_manifest", "build_measure",
-    "build_parameters", "build_posting", "build_process", "build_record", "build_step", "build_uses", "build_workflow",
-    "dotted",
+    "build_parameters", "build_posting", "build_process", "build_record", "build_share_out", "build_step", "build_uses",
+    "build_workflow", "dotted",
 ]  # fmt: skip

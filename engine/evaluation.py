@@ -10,6 +10,7 @@ from . import programs as p
 from .expression_python import ArithmeticProblem
 from .firings import Element, Firing, Reason, standing_of
 from .grants import refuse_grants
+from .sharing import answer
 
 if TYPE_CHECKING:
     from .execution import Work
@@ -40,6 +41,8 @@ class Evaluation:
             standing = list(firings) if late else standing_of(firings)
             if isinstance(reading, p.Each):
                 self.work_out(reading, standing)
+            elif isinstance(reading, p.Shared):
+                self.share_out(reading, standing)
             elif late and reading is not None:
                 self.gatherer.read(reading, [f for f in standing if can_be_asked(reading, f)])
             elif reading is not None:
@@ -57,6 +60,22 @@ class Evaluation:
             firing.v[each.index] = (tuple(e.v for e in inner), self.gatherer.facts.add_each(each.of, rests))
             if any(e.pending for e in inner):
                 firing.unanswered |= {each.index}
+
+    def share_out(self, shared: p.Shared, firings: Sequence[Any]) -> None:
+        """How amounts are shared out; what cannot be, or has no taker where it must have one, is refused."""
+        assert shared.key is not None
+        assert shared.share_out is not None
+        for firing in firings:
+            if shared.guard is not None and not shared.guard(firing.v):
+                continue
+            amount, (parts, _), smallest = shared.key(firing.v)
+            found = answer(shared, amount, parts, smallest)
+            firing.v[shared.index] = (found.shares, found.left, self.gatherer.facts.add(dict(found.content)))
+            lacks = found.left and shared.share_out.left_over == "error"
+            if found.problem or lacks:
+                firing.unanswered |= {shared.index}
+                said = (lambda _, problem=found.problem: problem) if found.problem else shared.refusal
+                firing.refuse_by(said, shared.place, shared.share_out.name)
 
     def loop(self, segment: p.Segment, firings: Sequence[Firing | Element]) -> None:
         compute = segment.compute

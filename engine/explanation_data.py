@@ -41,7 +41,8 @@ class Value:
 class Reading:
     """Something that a rule read.
 
-    kind: own, given, acknowledged (warnings), along (a reference), list, found, measure, parameter or vouchers.
+    kind: own, given, acknowledged (warnings), along (a reference), list, found, measure, shared (an amount shared out),
+    parameter or vouchers.
     """
 
     kind: str

@@ -106,6 +106,8 @@ def fits(step: d.Step, given: Mapping[str, Any], known: Mapping[str, Any]) -> bo
         node = parse(text.text)
         if isinstance(node, Constant) and name in given and plain(node.value) != given[name]:
             return False
-        if isinstance(node, Path) and name in given and known.get(".".join(node.parts), given[name]) != given[name]:
+        # What a step hands over of an element is not among the record's own values.
+        own = known if not step.for_each else {}
+        if isinstance(node, Path) and name in given and own.get(".".join(node.parts), given[name]) != given[name]:
             return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row
@@ -17,6 +18,7 @@ from .explanation_rules import at, rule_texts
 from .explanation_slots import Slots
 from .library import Library
 from .model import TEXT, Type
+from .scopes import Names, part_names
 
 LAST_DAY = "9999-12-31"
 ROW_IN_PLACE = re.compile(r"(?P<name>.*) \((?P<file>.+):(?P<line>\d+):(?P<column>\d+)\)")
@@ -65,6 +67,8 @@ class Readings:
             return self.found(slots, operation, fact)
         if isinstance(operation, p.Measured):
             return self.measured(slots, operation, fact)
+        if isinstance(operation, p.Shared):
+            return self.shared(slots, operation, fact)
         numbers = ", ".join(self.keys.key("voucher", i) for i in fact["vouchers"])
         about = f"vouchers of `{fact['vouchers_of']}` not yet reversed"
         return Reading("vouchers", about, (Value("vouchers", numbers or None),))
@@ -98,6 +102,28 @@ class Readings:
         asked = ", ".join(self.keys.said(t, v) or "none" for t, v in zip(types, fact["of"], strict=False))
         value = Value(operation.measure, self.keys.said(TEXT, fact["value"]))
         return Reading("measure", f"{operation.measure}({asked})", (value,), at(measure.place))
+
+    def shared(self, slots: Slots, operation: p.Shared, fact: Any) -> Reading:
+        """Group by group what was taken, by whom, and whose room was the end of it."""
+        rule, library = operation.share_out, slots.then.library
+        assert rule is not None
+        of = library.record(rule.of)
+        names = part_names(library, rule, Names(library, of)) if of else None
+        part = names.this if names else TEXT
+        together = (names.type_of(rule.together) if names and rule.together else None) or TEXT
+        values = []
+        for group in fact["groups"]:
+            name = self.keys.said(together, group["of"]) if rule.together else "together" if rule.kept else "in turn"
+            values.append(Value(name or "none", self.taken(part, group)))
+        if Decimal(str(fact["left_over"])):
+            values.append(Value("left over", self.keys.said(TEXT, fact["left_over"])))
+        return Reading("shared", f"{rule.name}: {fact['amount']} shared out", tuple(values), at(rule.place))
+
+    def taken(self, part: Type, group: Any) -> str:
+        said = [f"{share} to {self.keys.said(part, id_)}" + (f" (room {room})" if room is not None else "")
+                for id_, _, room, share in group["shares"]]  # fmt: skip
+        capped = f"; {self.keys.said(part, group['capped_by'])} has room for no more" if group["capped_by"] else ""
+        return f"{group['taken']}{': ' + ', '.join(said) if said else ''}{capped}"
 
     def parameters(self, slots: Slots) -> Iterator[Reading]:
         """The parameters that the rules named, with the value that held on the day that decides."""

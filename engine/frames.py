@@ -20,7 +20,7 @@ from .expression_types import check
 from .expressions import Binary, Call, Node, Path, Value, chain, parse, walk
 from .library import Library
 from .model import TEXT, Parts, Type
-from .scopes import Inner, Names, formula_names
+from .scopes import Inner, Names, answer_types, formula_names
 
 if TYPE_CHECKING:
     from .compiler_conditions import Conditions
@@ -211,6 +211,8 @@ class Frame:
         return self.frames[key]
 
     def answer(self, use: d.Use, rest: Parts) -> str:
+        if self.library.share_out(use.decision):
+            return f"v[{self.shared(use).index}][0]"
         if self.library.formulas(use.decision):
             return self.formulas(use).load(rest)
         operation, decision = self.decided(use)
@@ -231,6 +233,15 @@ class Frame:
             given = {n: self.source(t) for n, t in use.inputs.items()}
             self.frames[key] = FormulaFrame(about, names, formulas, given)
         return self.frames[key]
+
+    def shared(self, use: d.Use) -> p.Shared:
+        """The operation that shares an amount out."""
+        # It is compiled over frames, of which this is one.
+        from .compiler_shares import shared_out
+
+        share_out = self.library.share_out(use.decision)
+        assert share_out is not None
+        return shared_out(self, use, share_out)
 
     def decided(
         self, use: d.Use, handed: Mapping[str, tuple[Frame, d.Text]] | None = None
@@ -356,14 +367,13 @@ class Frame:
 
     def list_source(self, path: Parts) -> str:
         if path[0] in self.names.uses:
-            operation, _ = self.decided(self.names.uses[path[0]])
-            return f"v[{operation.index}][0]"
+            return self.answer(self.names.uses[path[0]], ())
         return f"v[{self.children(path).index}][0]"
 
     def inner(self, path: Parts, variable: str) -> Code:
         if path[0] in self.names.uses:
-            decision = self.library.decision(self.names.uses[path[0]].decision)
-            return Answered(self, list(decision.outputs) if decision else [], variable)
+            answers = answer_types(self.library, self.names.uses[path[0]].decision)
+            return Answered(self, list(answers or ()), variable)
         child = self.children(path)
         record = self.compiler.wanted_record(child.record)
         looked = Looked(self, Names(self.library, record), variable)

@@ -222,8 +222,8 @@ class Gatherer:
             statement = statement.where(among(column, type_, {value(f.v) for f in firings}))
         decode = decoder(types_of(self.library, joined.record, operation.paths))
         rows = [decode(row) for row in self.session.rows(statement)]
-        by = operation.position(operation.by) if operation.by else 0
-        rows.sort(key=lambda r: (r[by] is not None, r[by], r[0]))
+        order = [operation.position(path) for path in ((operation.by,) if operation.by else operation.in_order)]
+        rows.sort(key=lambda r: (*((r[i] is not None, r[i]) for i in order), r[0]))
         found: dict[tuple[Any, ...], list[list[Any]]] = defaultdict(list)
         for row in rows:
             found[tuple(row[i] for i in places)].append(row)

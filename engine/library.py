@@ -68,6 +68,9 @@ class Library:
     def decision(self, name: str) -> d.Decision | None:
         return self._get("decision", name, d.build_decision)
 
+    def share_out(self, name: str) -> d.ShareOut | None:
+        return self._get("share_out", name, d.build_share_out)
+
     def formulas(self, name: str) -> d.Formulas | None:
         return self._get("formulas", name, d.build_formulas)
 

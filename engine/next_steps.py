@@ -26,6 +26,7 @@ from .gathering import Gatherer
 from .model import Type
 from .money import EXACT
 from .permission import Earlier, Permission
+from .scopes import element_names, transition_names
 from .store import Session
 from .tables import columns_of
 
@@ -296,6 +297,10 @@ def reaches(rules: Rules, other: d.Record, t: d.Transition, step: d.Step, record
     if step.records_of:
         return step.records_of == record.name
     path = step.copied or ("this",)
+    if step.for_each:
+        inside = element_names(transition_names(rules.library, other, t), step.for_each)
+        leads = inside.type_of(path) if inside else None
+        return leads is not None and (leads.item or leads).of == record.name
     aliases = {s.alias: s.target for s in t.steps if s.alias}
     start = Type("ref", of=other.name)
     if path[0] in aliases:

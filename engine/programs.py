@@ -97,6 +97,7 @@ class Find(Reading):
     predicate: Callable[[Values, Sequence[Any]], bool] | None = None
     equal_values: list[Callable[[Values], Any]] = field(default_factory=list)
     by: Parts | None = None
+    in_order: tuple[Parts, ...] = ()
     last: bool = False
     none_allowed: bool = True
     many: bool = False
@@ -138,6 +139,19 @@ class Each(Operation):
         """Values for each element, of which so far only what it begins with is known."""
         assert self.key is not None
         return [[row, v, v[SETTING], *(None for _ in self.operations)] for row in self.key(v)[0]]
+
+
+@dataclass
+class Shared(Operation):
+    """How an amount is shared out: ((part, share) of each, what is left over, hash).
+
+    The sources are the amount, the values of the parts, and the smallest amount. `places` say by name where among the
+    values of a part stand its number, group, weight, room, what this is the room of, and whether it takes the rounding.
+    """
+
+    share_out: d.ShareOut | None = None
+    places: Mapping[str, int] = field(default_factory=dict)
+    refusal: Callable[[Values], str] | None = None
 
 
 @dataclass

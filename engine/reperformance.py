@@ -27,6 +27,7 @@ from .model import Parts, Type
 from .money import EXACT, shown
 from .queries import parts, types_of
 from .scopes import measure_type
+from .sharing import answer
 from .store import Session
 from .tables import FACT, LOG, VOUCHER
 
@@ -290,6 +291,8 @@ class Again:
             return self.measured(operation, content, asked, key)
         if isinstance(operation, p.Decided):
             return self.decided(operation, content, asked, key)
+        if isinstance(operation, p.Shared):
+            return self.shared(operation, content, asked, key)
         return self.reversed(content), key
 
     def reference(self, operation: p.Reference, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
@@ -329,6 +332,15 @@ class Again:
         self.compare_answers(table.name, table.output_types, logged, again)
         typed = tuple(tuple(from_plain(x, t) for x, t in zip(r, table.output_types, strict=True)) for r in logged)
         return (typed, key) if collected else (*typed[0], key)
+
+    def shared(self, operation: p.Shared, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
+        amount, (parts, _), smallest = asked
+        again = answer(operation, amount, parts, smallest)
+        if plain(dict(again.content)) != content:
+            raise Differs(
+                f"{content['share_out']} was shared out as {content}; now it would be {plain(dict(again.content))}"
+            )
+        return again.shares, again.left, key
 
     def compare_answers(self, name: str, types: Sequence[Type], logged: list[Any], again: list[Any]) -> None:
         """What names a record by its key in the pack is a number in the log; the rows hit are compared already."""

@@ -155,6 +155,59 @@ def build_measure(source: Source) -> Measure:
                    e.place)  # fmt: skip
 
 
+@frozen
+class ShareOut:
+    """An amount divided over parts in order, which are a record's children (`path`) or records looked for (`of`).
+
+    With `kept` parts of one group (`together`, else all) are filled in the ratio of their weights, else one by one.
+    """
+
+    name: str
+    doc: str
+    source: str
+    of: str
+    amount: Text
+    path: tuple[str, ...] | None
+    parts_of: str | None
+    where: Text | None
+    order: tuple[tuple[str, ...], ...]
+    together: tuple[str, ...] | None
+    weight: Text | None
+    room: Text | None
+    room_of: tuple[str, ...] | None
+    kept: bool
+    rounding_to: Text | None
+    left_over: str
+    refusal: Text | None
+    place: Place
+
+
+def build_share_out(source: Source) -> ShareOut:
+    e = Element(source, (), source.body)
+    parts, together, room_of = e.at("parts"), e.maybe("together"), e.maybe("room_of")
+    looked_for = isinstance(parts.value, dict)
+    return ShareOut(
+        source.name,
+        e.word("doc"),
+        e.word("source"),
+        e.word("of"),
+        e.must("amount"),
+        None if looked_for else dotted(e.word("parts")),
+        parts.maybe("of") if looked_for else None,
+        parts.must("where") if looked_for else None,
+        tuple(dotted(word) for word in parts.words("order")) if looked_for else (),
+        dotted(together) if together else None,
+        e.text("weight"),
+        e.text("room"),
+        dotted(room_of) if room_of else None,
+        e.word("ratio") == "kept",
+        e.text("rounding_to"),
+        "error" if e.at("left_over").has("error") else e.word("left_over"),
+        e.at("left_over").text("error"),
+        e.place,
+    )
+
+
 # --- postings and processes ------------------------------------------------------------------------------------------
 
 

@@ -82,8 +82,7 @@ class Names:
 
     def _answer(self, use: d.Use, rest: Parts) -> Type | None:
         answers = answer_types(self.library, use.decision)
-        decision = self.library.decision(use.decision)
-        collected = decision is not None and decision.hit == "collect"
+        collected = answers_list(self.library, use.decision)
         if answers is None:
             return UNKNOWN
         if not rest:
@@ -229,17 +228,49 @@ def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:
     return MONEY if errors else type_.given()
 
 
+def answers_list(library: Library, name: str) -> bool:
+    """Whether what is asked answers a list: what it collects, or shares."""
+    decision = library.decision(name)
+    return decision.hit == "collect" if decision is not None else library.share_out(name) is not None
+
+
+def part_names(library: Library, share_out: d.ShareOut, outer: Names) -> ElementNames | None:
+    """The scope of one of the parts; None where there is no such list or record type."""
+    if share_out.path:
+        found = element_names(outer, share_out.path)
+        return found if found and found.record is not NO_RECORD else None
+    record = library.record(share_out.parts_of or "")
+    return ElementNames(library, record, outer=outer) if record else None
+
+
 def answer_types(library: Library, name: str) -> dict[str, Type] | None:
     """The names that a decision or formulas answer, with their types; None where neither exists."""
     decision = library.decision(name)
     if decision is not None:
         return {n: f.type for n, f in decision.outputs.items()}
+    share_out = library.share_out(name)
+    if share_out is not None:
+        return _shared_types(library, share_out)
     formulas = library.formulas(name)
     record = library.record(formulas.of) if formulas else None
     if formulas is None or record is None:
         return None
     names = formula_names(library, formulas, record)
     return {n: names.let_type(n) or NONE for n in names.lets}
+
+
+def _shared_types(library: Library, share_out: d.ShareOut) -> dict[str, Type]:
+    """A share and the record that it goes to; what nobody takes has none."""
+    record = library.record(share_out.of) or NO_RECORD
+    names = Names(library, record)
+    parts = part_names(library, share_out, names)
+    part = Type("ref", of=parts.record.name) if parts else UNKNOWN
+    try:
+        amount, errors = check(parse(share_out.amount.text), names)
+    except ExpressionError:
+        return {"part": part, "share": UNKNOWN}
+    share = UNKNOWN if errors else amount.given()
+    return {"part": part.or_none() if share_out.left_over == "without_part" else part, "share": share}
 
 
 def formula_names(library: Library, formulas: d.Formulas, record: d.Record) -> Names:

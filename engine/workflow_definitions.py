@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field as made
+from dataclasses import replace
 
 from .elements import Element, Source, Text, dotted
 from .errors import Place
@@ -73,7 +74,8 @@ class Requirement:
 class Step:
     """One step of a transition.
 
-    `verb` is set, create, post, reverse or fire; `cells` the conditions of its groups and its own.
+    `verb` is set, create, post, reverse or fire; `cells` the conditions of its groups and its own. With `for_each` it
+    is done for each element of a list, and its own conditions are `each_cells`, asked of the element.
     """
 
     verb: str
@@ -89,6 +91,8 @@ class Step:
     records_of: str | None = None
     records_where: Text | None = None
     date: Text | None = None
+    for_each: tuple[str, ...] | None = None
+    each_cells: tuple[Cell, ...] = ()
 
 
 @frozen
@@ -246,15 +250,22 @@ VERBS = ("set", "create", "post", "reverse", "fire")
 def build_steps(e: Element, key: str = "do", outer: tuple[Cell, ...] = ()) -> tuple[Step, ...]:
     steps: list[Step] = []
     for s in e.items(key):
-        cells = (*outer, *build_cells(s))
         if s.has("do"):
-            steps += build_steps(s, "do", cells)
+            steps += build_steps(s, "do", (*outer, *build_cells(s)))
         else:
-            steps.append(build_step(s, cells))
+            steps.append(build_step(s, outer))
     return tuple(steps)
 
 
-def build_step(s: Element, cells: tuple[Cell, ...]) -> Step:
+def build_step(s: Element, outer: tuple[Cell, ...]) -> Step:
+    """A step within groups that have these cells."""
+    own, path = build_cells(s), s.maybe("for_each")
+    if path is None:
+        return build_whole_step(s, (*outer, *own))
+    return replace(build_whole_step(s, outer), for_each=dotted(path), each_cells=own)
+
+
+def build_whole_step(s: Element, cells: tuple[Cell, ...]) -> Step:
     verb = next((v for v in VERBS if s.has(v)), "")
     name = s.maybe("name")
     if verb == "set":
