@@ -23,20 +23,26 @@ TO_DAY = {"until": "2026-03-31"}
 
 
 def invoices(folder: Path, lines: int) -> dict[str, Result]:
-    """Drawing up, approving and posting invoices for a tenth of the lines, a hundredth of which stands on each."""
+    """Drawing up, approving and posting invoices for a tenth of the lines, a hundredth of which stands on each.
+
+    Both sides are the better of two.
+    """
     before, after, floor = (folder / f"invoices_{name}.db" for name in ("before", "after", "floor"))
     count = max(1000, lines // 10)
     accrued(str(before), count).store.close()
-    shutil.copy(before, after)
-    shutil.copy(before, floor)
-    charter = scene.opened(str(after))
-    charter.rules  # noqa: B018
-    seconds = timed(lambda: invoice(charter))
-    posted = len(scene.ids(charter.store, "proposal_line"))
-    charter.store.close()
-    assert posted == count, f"{posted} lines were invoiced"
-    written = list(changes(before, after))
-    return {"invoices": Result(seconds, timed(partial(write, floor, written)), "s")}
+    seconds, written = [], []
+    for _ in range(2):
+        shutil.copy(before, after)
+        charter = scene.opened(str(after))
+        charter.rules  # noqa: B018
+        seconds.append(timed(partial(invoice, charter)))
+        posted = len(scene.ids(charter.store, "proposal_line"))
+        charter.store.close()
+        assert posted == count, f"{posted} lines were invoiced"
+        shutil.copy(before, floor)
+        rows = list(changes(before, after))
+        written.append(timed(partial(write, floor, rows)))
+    return {"invoices": Result(min(seconds), min(written), "s")}
 
 
 # --- what is to be invoiced ---

@@ -56,16 +56,19 @@ def post_postgresql(folder: Path, lines: int) -> dict[str, Result]:
 
 
 def history(folder: Path, lines: int) -> dict[str, Result]:
-    """Posting a tenth of the lines where ten times as many were posted before, the floor being as many before."""
+    """Posting a tenth of the lines where ten times as many were posted before, the floor being as many before.
+
+    Each is the best of three rounds of posting that follow one another.
+    """
     part = max(1000, lines // 10)
     charter = scene.prepared(str(folder / "history.db"), 0)
     seconds = []
-    for round_ in range(11):
+    for round_ in range(12):
         scene.register(charter, round_ * part, part)
         seconds.append(busy(lambda: scene.post(charter)))
     charter.store.close()
     (folder / "history.db").unlink()
-    return {"history": Result(seconds[10], seconds[1], "s")}
+    return {"history": Result(min(seconds[-3:]), min(seconds[:3]), "s")}
 
 
 def explanation(folder: Path, lines: int) -> dict[str, Result]:

@@ -37,16 +37,20 @@ def check(_: Path, __: int) -> dict[str, Result]:
 
 
 def verification(folder: Path, lines: int) -> dict[str, Result]:
-    """Verifying a store, against reading and hashing the rows of its tables; and its memory, against a tenth."""
+    """Verifying a store, against reading and hashing the rows of its tables, each the better of two; and its memory,
+    against a tenth of the lines."""
     store = posted_file(folder, lines)
-    charter = scene.opened(str(store))
-    charter.rules  # noqa: B018
-    problems: list[str] = []
-    seconds = timed(lambda: problems.extend(verify(charter).problems))
-    charter.store.close()
-    assert not problems, problems
+    seconds, floor = [], []
+    for _ in range(2):
+        charter = scene.opened(str(store))
+        charter.rules  # noqa: B018
+        problems: list[str] = []
+        seconds.append(timed(lambda: problems.extend(verify(charter).problems)))  # noqa: B023
+        charter.store.close()
+        assert not problems, problems
+        floor.append(timed(lambda: hashed(store)))
     peaks = [peak("verify", posted_file(folder, n)) for n in (lines, max(1000, lines // 10))]
-    return {"verify": Result(seconds, timed(lambda: hashed(store)), "s"), "verify_memory": Result(*peaks, "MB")}
+    return {"verify": Result(min(seconds), min(floor), "s"), "verify_memory": Result(*peaks, "MB")}
 
 
 def hashed(store: Path) -> None:

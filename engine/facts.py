@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
+
+import orjson
 
 from .model import NUMERIC, Type
 from .money import shown
@@ -46,19 +48,16 @@ def _as_text(value: Any) -> str:
     raise TypeError(f"{type(value).__name__} is no value of a rule")
 
 
-def _writer() -> Callable[[Any], str]:
-    """The C encoder made once: `JSONEncoder.encode` makes a new one for every value, which costs more than its work."""
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return json.JSONEncoder(
-            ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text
-        ).encode
-    encode = make(None, _as_text, json.encoder.encode_basestring, None, ":", ",", False, False, False)
-    return lambda content: "".join(encode(content, 0))
+_by_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text).encode
 
 
-# The one way in which content is written before it is hashed or kept: as `plain` would have it, in one pass.
-written = _writer()
+def written(content: Any) -> str:
+    """The one way in which content is written before it is hashed or kept: as `plain` would have it, in one pass."""
+    try:
+        return orjson.dumps(content, _as_text).decode()
+    except TypeError:
+        # A whole number of more than 64 bits, which a calculation may come to before it is refused.
+        return _by_json(content)
 
 
 def without_tail(row: Sequence[Any]) -> tuple[Any, ...]:
