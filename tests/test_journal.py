@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from charter.engine.facts import plain, written
 from charter.engine.money import to_kept
 from charter.engine.tables import APPEND_ONLY
 from charter.engine.verification import verify
@@ -30,6 +32,23 @@ def two_sent(world: World) -> None:
 def busy(request: pytest.FixtureRequest, stores: Stores) -> Iterator[World]:
     with stores.opened(request, DEPOT, two_sent) as world:
         yield world
+
+
+CONTENT = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.dates()
+    | st.decimals(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(CONTENT)
+@settings(max_examples=100, deadline=None)
+def test_content_is_written_as_any_reader_of_json_would_write_it(content: object) -> None:
+    assert written(content) == json.dumps(plain(content), ensure_ascii=False, separators=(",", ":"))
 
 
 def test_a_voucher_says_what_its_posting_says(depot: World) -> None:
