@@ -209,8 +209,8 @@ def test_the_event_says_who_when_and_by_what_right(posted: World) -> None:
     assert (event.actor, event.login, event.right) == ("pat", "os_user", "accountant")
     assert (event.event, event.from_state, event.to_state) == ("post", "registered", "posted")
     assert event.at == "2026-03-31T12:00:00.000000Z"
-    assert event.rule == "transaction/post_cost"
-    assert event.place.startswith("workflows/transaction.yaml:")
+    assert event.rule == "cost_transaction/post_cost"
+    assert event.place.startswith("workflows/transactions/cost.yaml:")
     assert event.source == "rules/accounting.md#cost-postings"
     assert event.vouchers == ("C-000001",)
 
