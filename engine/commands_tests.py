@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from . import catalog
@@ -14,9 +14,12 @@ from .commands_packs import checked_pack
 from .coverage import Coverage, Score
 from .coverage_targets import MEASURES, Target
 from .errors import DONE, FAULT, REFUSED, UsageFault
+from .facts import plain
 from .library import Library
 from .notation import counted
+from .output import Column, Sheet
 from .source import did_you_mean
+from .trial_differences import Difference, money
 from .trials import Verdict, is_meant, run_tests
 
 
@@ -36,11 +39,35 @@ class Outcome:
 
     def rows(self) -> Iterator[Sequence[str]]:
         v = self.verdict
-        yield v.name, "passed" if v.passed else "failed", str(v.place), "\n".join(v.failures)
+        yield v.name, "passed" if v.passed else "failed", str(v.place), "\n".join(v.told)
 
     def data(self) -> dict[str, Any]:
         v = self.verdict
-        return {"test": v.name, "doc": v.doc, "passed": v.passed, "place": str(v.place), "failures": list(v.failures)}
+        return {"test": v.name, "doc": v.doc, "passed": v.passed, "place": str(v.place), "failures": list(v.failures),
+                "differences": [Figure(difference).data() for difference in v.differences]}  # fmt: skip
+
+
+FIGURE = ("figure", "is", "expected", "found", "difference", "written by", "given by")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that is otherwise than a test expects."""
+
+    difference: Difference
+
+    def rows(self) -> Iterator[Sequence[str]]:
+        d = self.difference
+        expected, found = ("none" if amount is None else money(amount) for amount in (d.expected, d.found))
+        yield (
+            d.about, d.problem, expected, found, money(d.difference), d.rule, "\n".join(o.said for o in d.origins),
+        )  # fmt: skip
+
+    def data(self) -> dict[str, Any]:
+        d = self.difference
+        return {"figure": d.about, "problem": d.problem, "expected": plain(d.expected), "found": plain(d.found),
+                "difference": plain(d.difference), "written_by": d.written_by or None, "place": d.place or None,
+                "given_by": [asdict(origin) for origin in d.origins]}  # fmt: skip
 
 
 def test_pack(call: Call, only: str | None, wishes: Wishes) -> int:
@@ -60,7 +87,7 @@ def test_pack(call: Call, only: str | None, wishes: Wishes) -> int:
         if sheet is not None:
             sheet.add(Outcome(verdict))
         elif not verdict.passed:
-            print_failure(verdict)
+            print_failure(call, verdict)
     if sheet is not None:
         sheet.end(passed=passed, failed=failed, **reached_data(coverage))
     call.say(f"{pack.name}: {counted(passed + failed, 'test')}, {passed} passed, {failed} failed.")
@@ -79,9 +106,16 @@ def confirm_meant(pack: catalog.Pack, only: str | None) -> None:
         raise UsageFault(f"{said}{'; ' + near if near else '.'}")
 
 
-def print_failure(verdict: Verdict) -> None:
+def print_failure(call: Call, verdict: Verdict) -> None:
     failures = "\n".join("  " + line for failure in verdict.failures for line in failure.split("\n"))
     print(f"failed: {verdict.name} [{verdict.place}]\n  {verdict.doc}\n{failures}\n")
+    if verdict.differences:
+        columns = [Column(name, name in ("expected", "found", "difference")) for name in FIGURE]
+        sheet = Sheet("table", columns, sys.stdout, call.width, spare=True)
+        for difference in verdict.differences:
+            sheet.add(Figure(difference))
+        sheet.end()
+        print()
     sys.stdout.flush()
 
 

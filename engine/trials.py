@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,33 +25,43 @@ from .definitions import Element
 from .errors import CharterFault, Place
 from .expression_types import check
 from .expressions import parse
-from .facts import Facts, plain
+from .facts import Facts
 from .firings import Actor, Request, Root
 from .gathering import Gatherer
-from .money import from_kept, shown
 from .notation import convert
 from .processes import run_within, selected, takes_of
 from .queries import Joined
 from .scopes import Names
 from .store import Session, Store
-from .tables import ENTRY, LOG, VOUCHER
+from .tables import LOG
+from .trial_comparison import Comparison
+from .trial_differences import Difference
 
 SCENE = Actor(None, "test", "test", frozenset(), unbound=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A test's name and place, and everything that was not as it should be; `fault` is what the program itself did."""
+    """A test's name and place, and everything that was not as it should be; `fault` is what the program itself did.
+
+    `differences` are the figures among it that are otherwise than expected.
+    """
 
     name: str
     doc: str
     place: Place
     failures: tuple[str, ...]
     fault: Exception | None = None
+    differences: tuple[Difference, ...] = ()
 
     @property
     def passed(self) -> bool:
         return not self.failures
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that was otherwise, a line each."""
+        return (*self.failures, *(difference.said for difference in self.differences))
 
 
 class Failed(Exception):
@@ -126,22 +135,24 @@ class _TakenBack(Exception):
 
 
 def _one(scenes: Scenes, trial: Trial) -> Verdict:
-    failures: list[str] = []
+    failures: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
     fault: Exception | None = None
     document = trial.document
     try:
         done = scenes.put_up(trial, trial.whole)
         with trial.store.transaction() as session:
-            failures = trial.run(session, done)
+            failures, differences = trial.run(session, done)
             raise _TakenBack
     except _TakenBack:
         pass
     except (Failed, CharterFault) as failed:
-        failures = [str(failed)]
+        failures = (str(failed),)
     except Exception as error:
         # What nobody foresaw ends this test, and is told with it; the others have a store of their own.
-        fault, failures = error, [f"{document.place()}: {fault_said(error)}"]
-    return Verdict(document.name, str(document.body.get("doc", "")), document.place(), tuple(failures), fault)
+        fault, failures = error, (f"{document.place()}: {fault_said(error)}",)
+    doc = str(document.body.get("doc", ""))
+    return Verdict(document.name, doc, document.place(), failures, fault, differences)
 
 
 def fault_said(error: Exception) -> str:
@@ -166,13 +177,15 @@ class Trial:
     def whole(self) -> Element:
         return Element(self.document, (), self.document.body)
 
-    def run(self, session: Session, done: int = 0) -> list[str]:
+    def run(self, session: Session, done: int = 0) -> tuple[tuple[str, ...], tuple[Difference, ...]]:
         """Play what is given but for the steps already done, then the rest; gives what is not as it should be."""
         e = self.whole
         self.given(session, e, done)
         before = self.last(session)
         roots = [root for step in e.items("when") for root in self.step(session, step)]
-        return self.compare(session, e.at("then"), roots, before)
+        comparison = Comparison(session, self.rules, self.ids)
+        failures = tuple(comparison.failures(e.at("then"), roots, before))
+        return failures, tuple(comparison.differences)
 
     def scene(self, step: Element) -> Element:
         other = self.pack.find("test", step.word("as_in"))
@@ -254,94 +267,6 @@ class Trial:
             raise Failed(f"{e.at('where').place}: {errors[0]}")
         return node
 
-    # --- what must have come of it ---
-
     def last(self, session: Session) -> int:
         log = self.rules.metadata.tables[LOG]
         return int(session.connection.execute(select(func.max(log.c.id))).scalar() or 0)
-
-    def compare(self, session: Session, then: Element, roots: list[Root], before: int) -> list[str]:
-        refused = [r for r in roots if r.reasons]
-        if then.has("refusal"):
-            wanted = then.word("refusal")
-            said = list(refusals(refused))
-            if any(wanted in s for s in said):
-                return []
-            return [
-                f"{then.at('refusal').place}: expected to be refused with `{wanted}`; "
-                + ("; ".join(said) or "nothing was refused")
-            ]
-        failures = [f"refused: {said}" for said in refusals(refused)]
-        for e in then.items("records"):
-            failures += self.compare_records(session, e)
-        if then.has("vouchers"):
-            failures += self.compare_vouchers(session, then, before)
-        return failures
-
-    def compare_records(self, session: Session, e: Element) -> Iterator[str]:
-        record = self.library.record(e.word("record"))
-        if record is None:
-            yield f"{e.place}: there is no record type `{e.word('record')}`."
-            return
-        ids = self.ids(session, record, e)
-        if e.has("count") and len(ids) != int(e.word("count")):
-            yield f"{e.place}: expected {e.word('count')} {record.name}, found {len(ids)}."
-        if e.has("fields") and not ids:
-            yield f"{e.place}: found no such {record.name}."
-        for id_ in ids if e.has("fields") else ():
-            yield from self.compare_fields(session, record, id_, e)
-
-    def compare_fields(self, session: Session, record: d.Record, id_: int, e: Element) -> Iterator[str]:
-        gatherer = Gatherer(self.library, self.rules.metadata, session, Facts(), {})
-        for name, text in e.texts("fields").items():
-            path = d.dotted(name)
-            type_ = Names(self.library, record).type_of(path)
-            if type_ is None:
-                yield f"{text.place}: a {record.name} has no `{name}`."
-                continue
-            found = gatherer.values(record.name, (path,), [id_])[id_][0]
-            if type_.kind == "ref" and found is not None:
-                target = self.library.record(type_.of)
-                assert target is not None
-                parts = gatherer.values(type_.of, tuple(self.library.key_paths(target)), [found])[found][:-1]
-                found = "/".join(str(p) for p in parts)
-            wanted: Any = None if text.text == "none" else convert(text.text, d.Field(name, type_.given()))
-            if (found if type_.kind != "ref" else found and str(found)) != (
-                wanted if type_.kind != "ref" else wanted and str(wanted)
-            ):
-                yield f"{text.place}: {record.name} {id_}: {name} is {plain(found)}, expected {text.text}."
-
-    def compare_vouchers(self, session: Session, then: Element, before: int) -> Iterator[str]:
-        found = self.vouchers(session, before)
-        wanted = list(then.items("vouchers"))
-        if len(found) != len(wanted):
-            yield f"{then.at('vouchers').place}: expected {len(wanted)} vouchers, found {len(found)}."
-        for e, (head, entries) in zip(wanted, found, strict=False):
-            for name in ("series", "date", "currency", "posting"):
-                if e.has(name) and str(head[name]) != e.word(name):
-                    yield f"{e.at(name).place}: {name} is {head[name]}, expected {e.word(name)}."
-            expected = [(x.word("debit") or x.word("credit"), _amount(x)) for x in e.items("entries")]
-            if e.has("entries") and sorted(expected) != sorted(entries):
-                yield f"{e.at('entries').place}: expected {_said(expected)}; found {_said(entries)}."
-
-    def vouchers(self, session: Session, before: int) -> list[tuple[dict[str, Any], list[tuple[str, Decimal]]]]:
-        voucher, entry = self.rules.metadata.tables[VOUCHER], self.rules.metadata.tables[ENTRY]
-        heads = session.rows(select(voucher).where(voucher.c.log > before).order_by(voucher.c.id))
-        found = []
-        for head in heads:
-            rows = session.rows(
-                select(entry.c.account_key, entry.c.amount).where(entry.c.voucher == head.id).order_by(entry.c.line)
-            )
-            found.append((dict(head._mapping), [(k, Decimal(from_kept(a, "money"))) for k, a in rows]))
-        return found
-
-
-def _amount(e: Element) -> Decimal:
-    amount = Decimal(e.word("amount", "0"))
-    return amount if e.has("debit") else -amount
-
-
-def _said(entries: list[tuple[str, Decimal]]) -> str:
-    return (
-        ", ".join(f"{'debit' if a >= 0 else 'credit'} {k} {shown(abs(a))}" for k, a in sorted(entries)) or "no entries"
-    )
