@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 from .commands import Call
 from .errors import DONE, Place, UsageFault
-from .output import VERSION, Column, Sheet, width_of
+from .output import ABOVE, BENEATH, BESIDE, VERSION, Column, Sheet, width_of
 from .pack_data import Pack
 from .rule_tables import Line, Table, tables_of
 from .source import Document, Route, did_you_mean
@@ -110,16 +111,30 @@ def print_for_person(call: Call, document: Document, with_origin: bool) -> None:
 
 def print_table(call: Call, document: Document, table: Table, with_origin: bool) -> None:
     """One table; where a line came from stands in its last column, below what that says."""
-    about = [c for c in ABOUT if c in table.columns]
-    columns = [c for c in table.columns if c not in about]
+    about = [c for c in ABOUT if c in table.columns and c not in table.above]
+    columns = [c for c in table.columns if c not in (*about, *table.above)]
     last = about[0] if about else "origin" if with_origin else ""
-    titles = [*([c if table.part else "" for c in columns]), *([last] if last else [])]
-    sheet = Sheet("table", [Column(c, c in AMOUNTS) for c in titles], sys.stdout, call.width, spare=True)
+    titles = [Column("", at=ABOVE)] if table.above else []
+    titles += [
+        Column(c if table.part else "", c in AMOUNTS, BENEATH if c in table.beneath else BESIDE) for c in columns
+    ]
+    titles += [Column(last)] if last else []
+    sheet = Sheet("table", titles, sys.stdout, call.width, spare=True)
     for line in table.lines:
         shown = {c: "" if line.goes_on and c in table.once else line.cells.get(c, "") for c in table.columns}
         told = [*(shown[c] for c in about), *(f"[{origin}]" for origin in _origins(document, line, with_origin))]
-        sheet.add(Texts([*(shown[c] for c in columns), *(["\n".join(filter(None, told))] if last else [])]))
+        cells = [*(shown[c] for c in columns), *(["\n".join(filter(None, told))] if last else [])]
+        sheet.add(Texts([_over(shown, table.above), *cells] if table.above else cells))
     sheet.end()
+
+
+def _over(shown: Mapping[str, str], names: Sequence[str]) -> str:
+    """What stands over the lines of a row: what it is called and for, then the rest, each by its name."""
+    called, doc, *rest = names
+    if not shown[called]:  # a further line of the row
+        return ""
+    head = ": ".join(filter(None, (shown[called], shown.get(doc))))
+    return "\n".join(["", head, *(f"    {_by_name(name, shown[name])}" for name in rest if shown.get(name))])
 
 
 def _origins(document: Document, line: Line, wanted: bool) -> list[Origin]:
@@ -127,11 +142,20 @@ def _origins(document: Document, line: Line, wanted: bool) -> list[Origin]:
 
 
 def fitting(table: Table, width: int | None) -> Table:
-    """The table as it is where that can be read; else with one group of columns after the other told in one."""
+    """The table with all columns beside each other where that can be read, else with as many as there is room for.
+
+    The others then stand beneath their line, are told in one, or stand over the lines of their row.
+    """
+    whole = replace(table, beneath=())
+    if width is None or _needed(whole) <= width:
+        return whole
+    grouped = table
     for title, names in table.groups.items():
-        if width is not None and _needed(table) > width:
-            table = _grouped(table, title, names)
-    return table
+        if _needed(grouped) > width:
+            grouped = _grouped(grouped, title, names)
+    if table.above and _needed(grouped) > width:
+        return replace(table, above=(*table.above, *chain(*table.groups.values())))
+    return grouped
 
 
 def _grouped(table: Table, title: str, names: Sequence[str]) -> Table:
@@ -139,16 +163,22 @@ def _grouped(table: Table, title: str, names: Sequence[str]) -> Table:
     lines = []
     for line in table.lines:
         told = [(name, line.cells.get(name, "")) for name in names if name in table.columns]
-        said = "\n".join(f"{name.removeprefix('gives ')}: {text}" for name, text in told if text)
-        lines.append(Line({**line.cells, title: said}, line.path, line.goes_on))
+        said = "\n".join(_by_name(name.removeprefix("gives "), text) for name, text in told if text)
+        lines.append(replace(line, cells={**line.cells, title: said}))
     # What goes on is told once where all of the group is.
     once = (title,) if {*names} & {*table.columns} <= {*table.once} else ()
-    return Table(table.part, columns, tuple(lines), {}, (*table.once, *once))
+    return replace(table, columns=columns, lines=tuple(lines), groups={}, once=(*table.once, *once))
+
+
+def _by_name(name: str, text: str) -> str:
+    """A text by its name; its further lines are moved in."""
+    return f"{name}: {text}".replace("\n", "\n  ")
 
 
 def _needed(table: Table) -> int:
     """How wide a table must be to be read well: no column needs more than is enough for one, or its longest word."""
-    texts = [[name, *(line.cells.get(name, "") for line in table.lines)] for name in table.columns if name not in ABOUT]
+    texts = [[name, *(line.cells.get(name, "") for line in table.lines)] for name in table.columns
+             if name not in (*ABOUT, *table.above, *table.beneath)]  # fmt: skip
     return sum(max(min(_longest(each, "\n"), ENOUGH), _longest(each)) + 2 for each in texts)
 
 

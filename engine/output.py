@@ -11,7 +11,6 @@ import json
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, Protocol, TextIO
 
 from .frozen import frozen
@@ -21,6 +20,7 @@ FORMS = ("table", "tsv", "csv", "json")
 AT_ONCE = 500  # rows from which the widths of a table are taken; later rows may be wider
 NARROWEST = 12
 GAP = "  "
+BESIDE, ABOVE, BENEATH = "beside", "above", "beneath"
 
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
@@ -28,10 +28,14 @@ _UNESCAPES = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 @frozen
 class Column:
-    """A column: its name stands in the header; numbers stand to the right."""
+    """A column: its name stands in the header; numbers stand to the right.
+
+    In a table it may have the whole width, above or beneath the others of its row.
+    """
 
     name: str
     right: bool = False
+    at: str = BESIDE
 
 
 class Item(Protocol):
@@ -107,14 +111,14 @@ def unescaped(text: str) -> str:
 class _Table:
     """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut.
 
-    Where that is not enough, the last text of each row stands beneath it, over the whole width.
+    Where that is not enough, the last texts of each row stand beneath it, over the whole width.
     """
 
     def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None, spare: bool = False) -> None:
         self.columns, self.out, self.width, self.spare = columns, out, width, spare
         self.held: list[list[str]] = []
+        self.beside: list[int] = []  # the columns that stand beside each other, by index, and their widths
         self.widths: list[int] = []
-        self.beneath = ""  # the name of the column that is not beside the others
 
     def add(self, row: Sequence[str]) -> None:
         self.held.append([visible(cell) for cell in row])
@@ -137,17 +141,17 @@ class _Table:
         if not self.widths:
             self.lay_out()
             if any(c.name for c in self.columns):
-                self.line([c.name for c in self.columns])
+                self.line([self.columns[i].name for i in self.beside])
                 self.line(["-" * w for w in self.widths])
         for row in self.held:
-            self.line(row)
+            self.row(row)
         self.held.clear()
 
     def lay_out(self) -> None:
+        self.beside = [i for i, c in enumerate(self.columns) if c.at == BESIDE]
         self.widths = self.fitting()
-        if self.excess(self.widths) > 0 and len(self.columns) > 1 and not self.columns[-1].right:
-            *self.columns, last = self.columns
-            self.beneath = last.name
+        while self.excess(self.widths) > 0 and len(self.beside) > 1 and not self.columns[self.beside[-1]].right:
+            self.beside.pop()
             self.widths = self.fitting()
 
     def excess(self, widths: Sequence[int]) -> int:
@@ -156,9 +160,10 @@ class _Table:
 
     def fitting(self) -> list[int]:
         """The width of each column; where they are too many, the widest columns of text give way."""
-        columns = list(zip(*self._all(), strict=True))
-        widths = [max(map(_width_of_lines, cells)) for cells in columns]
-        least = [w if c.right else _least(cells) for w, c, cells in zip(widths, self.columns, columns, strict=True)]
+        cells = [[self.columns[i].name, *(row[i] for row in self.held)] for i in self.beside]
+        widths = [max(map(_width_of_lines, each)) for each in cells]
+        rights = [self.columns[i].right for i in self.beside]
+        least = [w if right else _least(each) for w, right, each in zip(widths, rights, cells, strict=True)]
         over = self.excess(widths)
         while over > 0:
             widest = max(range(len(widths)), key=lambda i: widths[i] if widths[i] > least[i] else 0)
@@ -169,29 +174,35 @@ class _Table:
             over -= taken
         return widths
 
-    def _all(self) -> Iterable[list[str]]:
-        return chain([[c.name for c in self.columns]], (row[: len(self.columns)] for row in self.held))
+    def row(self, row: Sequence[str]) -> None:
+        for index, column in enumerate(self.columns):
+            if column.at == ABOVE and row[index]:
+                self.out.writelines(f"{line}\n" for line in self.over_width("", row[index]))
+        self.line([row[i] for i in self.beside])
+        for index, column in enumerate(self.columns):
+            if column.at != ABOVE and index not in self.beside and row[index]:
+                self.out.writelines(f"{line}\n" for line in self.over_width(f"    {column.name}: ", row[index]))
 
-    def line(self, row: Sequence[str]) -> None:
-        cells = [self.wrapped(cell, i) for i, cell in enumerate(row[: len(self.columns)])]
-        for number in range(max(map(len, cells))):
-            parts = [self.placed(cell[number] if number < len(cell) else "", i) for i, cell in enumerate(cells)]
+    def line(self, texts: Sequence[str]) -> None:
+        cells = [self.wrapped(text, number) for number, text in enumerate(texts)]
+        for at in range(max(map(len, cells))):
+            parts = [self.placed(cell[at] if at < len(cell) else "", number) for number, cell in enumerate(cells)]
             self.out.write(GAP.join(parts).rstrip() + "\n")
-        if self.beneath and len(row) > len(self.columns) and row[-1]:
-            self.out.writelines(f"{line}\n" for line in self.told_beneath(row[-1]))
 
-    def wrapped(self, cell: str, index: int) -> list[str]:
-        if self.width is None or self.columns[index].right:
-            return cell.split("\n")
-        return [part for line in cell.split("\n") for part in _parts(line, self.widths[index])]
+    def wrapped(self, text: str, number: int) -> list[str]:
+        if self.width is None or self.columns[self.beside[number]].right:
+            return text.split("\n")
+        return [part for line in text.split("\n") for part in _parts(line, self.widths[number])]
 
-    def told_beneath(self, cell: str) -> Iterator[str]:
-        for line in cell.split("\n"):
-            yield from _parts(f"    {self.beneath}: {line}", self.width or 0)
+    def over_width(self, begin: str, text: str) -> Iterator[str]:
+        """A text over the whole width; what it begins with is said once."""
+        for line in text.split("\n"):
+            yield from _parts(begin + line, self.width) if self.width else [begin + line]
+            begin = " " * 6 if begin else ""
 
-    def placed(self, cell: str, index: int) -> str:
-        blank = " " * (self.widths[index] - width_of(cell))
-        return blank + cell if self.columns[index].right else cell + blank
+    def placed(self, text: str, number: int) -> str:
+        blank = " " * (self.widths[number] - width_of(text))
+        return blank + text if self.columns[self.beside[number]].right else text + blank
 
 
 def _parts(line: str, width: int) -> list[str]:
@@ -222,9 +233,15 @@ def _places(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-def _least(cells: Iterable[str]) -> int:
-    """How narrow a column may become: no word of it is broken."""
-    return max(NARROWEST, max((width_of(word) for cell in cells for word in cell.split()), default=0) + 4)
+def _least(texts: Iterable[str]) -> int:
+    """How narrow a column may become: no word of it is broken, and what is wrapped is moved in."""
+    return max(NARROWEST, max((_least_of_line(line) for text in texts for line in text.split("\n")), default=0))
+
+
+def _least_of_line(line: str) -> int:
+    indent = len(line) - len(line.lstrip())
+    first, *rest = line.split() or [""]
+    return indent + max([width_of(first), *(width_of(word) + 2 for word in rest)])
 
 
 def _width_of_lines(text: str) -> int:

@@ -23,7 +23,8 @@ class Line:
 class Table:
     """One table of a definition. `groups` are columns that may be told in one, under a title, where room is scarce.
 
-    `once` are the columns that a line which goes on need not say again.
+    `once` are the columns that a line which goes on need not say again. Those `above` stand over the lines of their
+    row, those `beneath` below their line where room is scarce.
     """
 
     part: str
@@ -31,6 +32,8 @@ class Table:
     lines: tuple[Line, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     once: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    beneath: tuple[str, ...] = ()
 
 
 def tables_of(document: Document) -> Iterator[Table]:
@@ -138,17 +141,18 @@ def _choices(e: Element) -> Iterator[Table]:
 
 
 ROW = ("name", "doc", "when", "entries")  # words of a posting's row that have columns of their own
+# What an entry says for itself, beside what its row says for all of its entries.
+OF_ENTRY = {"dimensions": "entry's dimensions", "account_by": "entry's account by"}
 
 
 def _posting(e: Element) -> Iterator[Table]:
     rows = list(e.items("rows"))
     asked = tuple(dict.fromkeys(name for row in rows for name, _ in row.pairs("when")))
     further = tuple(dict.fromkeys(_spaced(word) for row in rows for word in row.value if word not in ROW))
-    besides = tuple(dict.fromkeys((*further, "dimensions", "account by")))
-    columns = ("row", *asked, "debit", "credit", "amount", *besides, "doc")
-    groups = {"when": asked, "besides": besides, "entry": ("debit", "credit", "amount")}
+    columns = ("row", *asked, "debit", "credit", "amount", *OF_ENTRY.values(), *further, "doc")
     lines = (line for row in rows for line in _entries(row))
-    yield _table("rows", columns, lines, groups=groups, once=("row", *asked, *further, "doc"))
+    yield _table("rows", columns, lines, groups={"when": asked}, once=("row", *asked, *further, "doc"),
+                 above=("row", "doc", *further), beneath=tuple(OF_ENTRY.values()))  # fmt: skip
 
 
 def _entries(row: Element) -> Iterator[Line]:
@@ -156,8 +160,7 @@ def _entries(row: Element) -> Iterator[Line]:
     about |= {name: cell_words(cell.value) for name, cell in row.pairs("when")}
     about |= {_spaced(word): _told(row.at(word).value) for word in row.value if word not in ROW}
     for index, entry in enumerate(row.items("entries")):
-        own = {_spaced(word): _told(value) for word, value in entry.value.items()}
-        # A dimension of the row stands beside its own entries; what the entry says for itself comes first.
+        own = {OF_ENTRY.get(word, word): _told(value) for word, value in entry.value.items()}
         yield Line({**about, **own}, entry.path, index > 0)
 
 
@@ -199,7 +202,7 @@ HOW = ("when", "takes", "finds", "decides", "names", "requires", "warns", "does"
 
 def _transitions(e: Element) -> Iterator[Table]:
     columns = ("from", "event", "to", "who", *HOW, "doc", "source")
-    yield _table("transitions", columns, map(_transition, e.items("transitions")), groups={"how": ("who", *HOW)})
+    yield _table("transitions", columns, map(_transition, e.items("transitions")), beneath=HOW)
 
 
 def _transition(e: Element) -> Line:
@@ -247,7 +250,7 @@ def _listed(word: str) -> Callable[[Element], Iterator[Table]]:
     def make(e: Element) -> Iterator[Table]:
         things = [x for x in e.items(word) if isinstance(x.value, dict)]
         columns = dict.fromkeys(name.replace("_", " ") for x in things for name in x.value if name != "doc")
-        lines = [Line({n.replace("_", " "): cell_words(v) for n, v in x.value.items()}, x.path) for x in things]
+        lines = [Line({n.replace("_", " "): words(v) for n, v in x.value.items()}, x.path) for x in things]
         yield _table(word, (*columns, "doc"), lines, groups={"says": tuple(columns)[1:]})
 
     return make

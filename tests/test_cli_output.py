@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from charter.engine.output import FORMS, Column, Sheet, escaped, unescaped, width_of
+from charter.engine.output import ABOVE, BENEATH, FORMS, Column, Sheet, escaped, unescaped, width_of
 
 COLUMNS = [Column("name"), Column("amount", right=True), Column("says")]
 
@@ -67,6 +67,24 @@ def test_a_text_that_finds_no_room_beside_the_others_stands_beneath_its_row() ->
         "      some room\n"
         "a-key-of-one-word    2.00\n"
     )
+
+
+def test_what_needs_the_whole_width_stands_above_or_beneath_its_row() -> None:
+    out = io.StringIO()
+    sheet = Sheet("table", [Column("", at=ABOVE), Column("name"), Column("says", at=BENEATH), Column("of")], out, 20)
+    for cells in (("a heading of several words", "a", "one\ntwo", "x"), ("", "b", "", "y")):
+        sheet.add(Item(cells))
+    sheet.end()
+    assert out.getvalue() == (
+        "name  of\n"
+        "----  --\n"
+        "a heading of several\n"
+        "  words\n"
+        "a     x\n"
+        "    says: one\n"
+        "      two\n"
+        "b     y\n"
+    )  # fmt: skip
 
 
 def test_a_table_for_no_terminal_is_as_wide_as_it_needs_to_be() -> None:

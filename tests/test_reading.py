@@ -96,6 +96,11 @@ def test_parameters_have_a_line_for_each_span(claims: Pack) -> None:
     ]  # fmt: skip
 
 
+def test_a_figure_says_over_which_days_it_is(northwind: Pack) -> None:
+    figures = {row["name"]: row for row in rows(northwind, "statement", "trial_balance", "figures")}
+    assert (figures["opening"]["at"], figures["debit"]["over"]) == ("before from", "from, until")
+
+
 # --- what is meant, and where it came from ---------------------------------------------------------------------------
 
 
@@ -130,23 +135,41 @@ def test_a_line_names_every_pack_that_had_a_part_in_it(northwind: Pack) -> None:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_tables_can_be_read_on_a_terminal(claims: Pack, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_can_be_read_on_a_terminal(northwind: Pack, width: int, capsys: pytest.CaptureFixture[str]) -> None:
     call: Any = type("Terminal", (), {"width": width})()
-    for document in claims.documents:
-        print_for_person(call, document, with_origin=True)
+    for document in northwind.documents:
+        if document.kind != "test":  # they are no tables
+            print_for_person(call, document, with_origin=True)
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if len(line) > width] == []
 
 
-def test_columns_are_told_in_one_only_where_room_is_scarce(claims: Pack) -> None:
+ROWS = """
+rows
+when                        debit                credit                   amount
+--------------------------  -------------------  -----------------------  ------
+
+hours_to_profit_and_loss: The cost of hours is expensed at once.
+class: hour                 cost                                            cost
+posted_to: profit_and_loss
+                                                 payroll_allocation         cost
+
+hours_to_balance: """
+
+
+def test_a_row_of_a_posting_stands_over_its_entries(northwind: Pack, capsys: pytest.CaptureFixture[str]) -> None:
+    call: Any = type("Terminal", (), {"width": 80})()
+    document = northwind.find("posting", "transaction_cost")
+    assert document is not None
+    print_for_person(call, document, with_origin=False)
+    assert ROWS in capsys.readouterr().out
+
+
+def test_columns_stand_beneath_only_where_room_is_scarce(claims: Pack) -> None:
     document = claims.find("workflow", "claim")
     assert document is not None
     (table,) = (table for table in tables_of(document) if table.part == "transitions")
-    assert fitting(table, None) is table
-    narrow = fitting(table, 80)
-    assert narrow.columns == ("from", "event", "to", "how", "doc", "source")
-    pay = next(line.cells for line in narrow.lines if line.cells["event"] == "pay")
-    assert pay["how"].splitlines()[:2] == ["who: clerk", "does: set paid_on = today"]
+    assert [bool(fitting(table, width).beneath) for width in (None, 1000, 80)] == [False, False, True]
 
 
 def test_in_a_pipe_each_table_has_its_header(tmp_path: Path) -> None:
