@@ -62,8 +62,8 @@ def _particulars(e: Element, names: Sequence[str]) -> Table | None:
 
 def _says(value: Body) -> str:
     """A value in words; of several things each has its line."""
-    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
-        return "\n".join(words(each) for each in value)
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        return "\n".join(words(each) or "nothing" for each in value)
     if isinstance(value, dict):
         return "\n".join(f"{name}: {_cell(inner)}" for name, inner in value.items())
     return words(value)
@@ -90,7 +90,7 @@ def _decision(e: Element) -> Iterator[Table]:
         groups = {"when": (*inputs, "from", "until"), "then": tuple(outputs.values())}
         yield _table("rows", columns, (_row(row, outputs) for row in rows), groups=groups)
     elif e.has("rows"):
-        yield _table("rows", ("rows",), [Line({"rows": f"the records of {words(e.at('rows').value)}"}, ("rows",))])
+        yield _table("rows", ("rows",), [Line({"rows": f"the records {words(e.at('rows').value)}"}, ("rows",))])
     lines = [Line({"column": name, "is": _input_words(x), **_text(x, "doc")}, x.path) for name, x in e.pairs("inputs")]
     lines += [Line({"column": outputs[n], "is": type_words(x.value), **_text(x, "doc")}, x.path)
               for n, x in e.pairs("outputs")]  # fmt: skip

@@ -112,7 +112,7 @@ def pairs_words(pairs: Body) -> str:
 def words(body: Body) -> str:
     """Anything that is written in a rule, in one line."""
     if isinstance(body, list):
-        return ", ".join(f"({words(each)})" if isinstance(each, dict) else words(each) for each in body)
+        return ", ".join(f"({words(each)})" if isinstance(each, dict | list) else words(each) for each in body)
     if isinstance(body, dict):
         return ", ".join(_pair(name, value) for name, value in body.items())
     return "none" if body is None else " ".join(str(body).split())

@@ -101,6 +101,18 @@ def test_a_figure_says_over_which_days_it_is(northwind: Pack) -> None:
     assert (figures["opening"]["at"], figures["debit"]["over"]) == ("before from", "from, until")
 
 
+def test_a_search_has_a_line_for_each_key_set_and_names_its_records_once(northwind: Pack) -> None:
+    document = northwind.find("decision", "cost_price")
+    assert document is not None
+    cells = {
+        c["word"]: c["says"] for table in tables_of(document) for c in (x.cells for x in table.lines) if "word" in c
+    }
+    assert cells["search"].splitlines()[:2] == ["company, worker, category", "company, worker"]
+    assert rows(northwind, "decision", "cost_price", "rows") == [
+        {"rows": "the records of hour_cost, where state == 'open'"}
+    ]
+
+
 # --- what is meant, and where it came from ---------------------------------------------------------------------------
 
 
