@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import Pack
+from .check_accounts import check_accounts
 from .check_data import check_mappings, check_tests
 from .check_decisions import check_decisions
 from .check_findings import Findings
@@ -38,6 +39,7 @@ CODES = {
     "R208": "something that is needed is not given",
     "R209": "a name stands twice",
     "R210": "the database cannot be asked something",
+    "R211": "a text names no row that the pack brings",
     "R301": "a state is never reached",
     "R302": "nothing leaves a state that is not final",
     "R303": "a final state is left",
@@ -62,6 +64,8 @@ CODES = {
     "R504": "a rule of accounting has no source",
     "R505": "there is no ledger to post to",
     "R506": "a source leads nowhere",
+    "R507": "a choice is passed over by the rows of a posting",
+    "R508": "an account key has no account",
 }
 
 CHECKS: tuple[Callable[[Findings], None], ...] = (
@@ -76,6 +80,7 @@ CHECKS: tuple[Callable[[Findings], None], ...] = (
     check_formulas,
     check_share_outs,
     check_postings,
+    check_accounts,
     check_processes,
     check_statements,
     check_mappings,

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from . import definitions as d
 from .check_constants import Region, is_void, region
 from .check_findings import Findings, mark, mark_key
 from .definitions import Element
 from .expression_scopes import Scope
-from .model import Type
+from .model import Parts, Type
 from .type_relations import ORDERED
 
 
-def check_cells(f: Findings, e: Element, scope: Scope, key: str = "when") -> dict[tuple[str, ...], Region]:
-    """Report what is wrong with the cells under `key`; gives the regions of those that are right."""
-    found: dict[tuple[str, ...], Region] = {}
+def check_cells(
+    f: Findings, e: Element, scope: Scope, key: str = "when", read: tuple[Scope, Mapping[Parts, Parts]] | None = None
+) -> dict[Parts, Region]:
+    """Report what is wrong with the cells under `key`; gives the regions of those that are right.
+
+    `read` says what is behind names that are short for paths: the scope of these, and the paths.
+    """
+    found: dict[Parts, Region] = {}
     for (name, inner), cell in zip(e.pairs(key), d.build_cells(e, key), strict=True):
         type_ = f.path_named(name, mark_key(inner)[0], scope)
         if type_ is not None and _can_stand(f, inner, name, type_) and _fits(f, inner, cell, type_):
@@ -22,7 +29,24 @@ def check_cells(f: Findings, e: Element, scope: Scope, key: str = "when") -> dic
                 f.say("R405", f"no value of `{name}` lies between these bounds", mark(inner))
             elif known is not None:
                 found[cell.path] = known
+                around, path = (read[0], read[1].get(cell.path, cell.path)) if read else (scope, cell.path)
+                _check_known(f, inner, cell, _record_named(f, around, path, type_))
     return found
+
+
+def _record_named(f: Findings, scope: Scope, path: Parts, type_: Type) -> str:
+    """The record type that the values of a cell name: by a reference, or by the text that is its whole key."""
+    if type_.kind == "ref":
+        return type_.of
+    above = scope.type_of(path[:-1]) if type_.kind == "text" and len(path) > 1 else None
+    record = f.library.record(above.of) if above and above.kind == "ref" else None
+    return record.name if record and record.key == (path[-1],) else ""
+
+
+def _check_known(f: Findings, e: Element, cell: d.Cell, record: str) -> None:
+    if record and cell.values:
+        for one in [e.at(index) for index in range(len(e.value))] if isinstance(e.value, list) else [e]:
+            f.known(one, record)
 
 
 def _can_stand(f: Findings, e: Element, name: str, type_: Type) -> bool:

@@ -17,7 +17,7 @@ from . import definitions as d
 from .catalog import Pack
 from .check_constants import constant, wanted_form
 from .definitions import Element
-from .errors import ERROR, NOTE, NOWHERE, Diagnostic, Place
+from .errors import ERROR, NOTE, NOWHERE, WARNING, Diagnostic, Place
 from .expression_scopes import Scope
 from .expression_sql import sql_expression
 from .expression_types import check as check_type
@@ -150,6 +150,24 @@ class Findings:
     @cached_property
     def role_names(self) -> list[str]:
         return list(self.library.manifest.roles)
+
+    # --- rows that the pack brings ---
+
+    def known(self, e: Element, record: str) -> None:
+        """Warn of a value that names no master row of a record type of which the pack brings some."""
+        keys = self._master_keys.get(record)
+        if keys and isinstance(e.value, str) and e.value not in keys:
+            hint = did_you_mean(e.value, keys) or "such a record would have to be made by hand"
+            self.say("R211", f"`{e.value}` is no row of `master: {record}`", mark(e), hint, WARNING)
+
+    @cached_property
+    def _master_keys(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for e in self.elements("master"):
+            record = self.library.record(e.source.name)
+            for row in e.items("rows") if record and record.key else ():
+                found.setdefault(e.source.name, set()).add("/".join(row.word(name) for name in record.key))
+        return found
 
     # --- types ---
 

@@ -1,6 +1,6 @@
 """Checks postings: every name of the ledger exists, every account is found, every amount is rounded money.
 
-That they balance is proved in `check_balance`.
+That they balance is proved in `check_balance`, that they pass no option over in `check_options`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from .check_cells import check_cells
 from .check_decisions import input_types
 from .check_findings import Findings, list_elements, mark, mark_key
 from .check_formulas import check_named
+from .check_options import check_options
 from .check_workflows import check_requirements
 from .definitions import Element
 from .errors import Place
@@ -35,7 +36,9 @@ def check_postings(f: Findings) -> None:
             _check_accounts(f, e, names, ledger)
             check_named(f, e, names)
             f.message(e.at("otherwise").at("error"), names)
-            check_balance(f, [_check_row(f, row, names, ledger, i) for i, row in enumerate(e.items("rows"))])
+            rows = [_check_row(f, row, names, ledger, i) for i, row in enumerate(e.items("rows"))]
+            check_balance(f, rows)
+            check_options(f, e, rows)
             _check_sources(f, e)
 
 

@@ -126,7 +126,7 @@ def prove_rows(f: Findings, e: Element, rows: list[Row], decision: d.Decision, a
     if not rows or not (asks_order or asks_gaps):
         return
     columns = columns_of(f, decision, answering)
-    regions = [_searched(row.dated_regions, decision, columns) for row in rows]
+    regions = [searched(row.dated_regions, decision, columns) for row in rows]
     proof = prove([*regions, *outside(regions)], columns, asks_order, MOST_TOLD if asks_gaps else 0)
     if not proof.whole:
         what = "that some row answers in every case" if asks_gaps else "that every row is reached"
@@ -141,7 +141,7 @@ def prove_rows(f: Findings, e: Element, rows: list[Row], decision: d.Decision, a
             _report_covered(f, row, rows[:index])
 
 
-def _searched(regions: Regions, decision: d.Decision, columns: Mapping[Path, Column]) -> Regions:
+def searched(regions: Regions, decision: d.Decision, columns: Mapping[Path, Column]) -> Regions:
     """The regions of a row, where it is only searched in some of several orders also with what chooses these."""
     chooser = (decision.chosen_by or "",)
     if chooser not in columns or columns[chooser].type.kind != "choice":

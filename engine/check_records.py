@@ -153,6 +153,9 @@ def check_masters(f: Findings) -> None:
         for row in e.items("rows"):
             given = f.constants(row, fields, f"`{event}` of `{record.name}`")
             f.needed(fields, given, mark(row), f"`{event}` of `{record.name}`")
+            for key in given & fields.keys():
+                if fields[key].type.kind == "ref":
+                    f.known(row.at(key), fields[key].type.of)
 
 
 def check_parameters(f: Findings) -> None:

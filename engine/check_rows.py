@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from . import definitions as d
@@ -10,8 +11,10 @@ from .check_findings import Findings, mark, mark_key
 from .check_proofs import Row, check_places, prove_rows, report_days_left_out, report_overlaps
 from .check_records import check_dates
 from .definitions import Element
-from .model import Type
+from .model import Parts, Type
 from .scopes import NO_RECORD, Names
+
+_PATH = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)+")
 
 
 def key_orders(e: Element) -> Iterator[Element]:
@@ -24,6 +27,9 @@ def key_orders(e: Element) -> Iterator[Element]:
 
 def check_answer(f: Findings, e: Element, decision: d.Decision) -> None:
     given = f.constants(e, decision.outputs, f"`{decision.name}`", none=True)
+    for name in given:
+        if name in decision.outputs and decision.outputs[name].type.kind == "ref" and e.word(name) != "none":
+            f.known(e.at(name), decision.outputs[name].type.of)
     missing = [f"`{n}`" for n, output in decision.outputs.items() if output.needed and n not in given]
     if missing:
         f.say("R404", f"the answer lacks {' and '.join(missing)}", mark(e))
@@ -52,9 +58,14 @@ def check_rows(f: Findings, e: Element, decision: d.Decision, answering: Names) 
 
 def _check_row(f: Findings, e: Element, row: d.Row, decision: d.Decision, answering: Names) -> Row:
     check_dates(f, e)
-    regions = check_cells(f, e, _InputsOnly(answering))
+    regions = check_cells(f, e, _InputsOnly(answering), read=(answering, _paths_read(decision)))
     check_answer(f, e.at("then"), decision)
     return Row(e, row, regions, len(regions) == len(row.cells))
+
+
+def _paths_read(decision: d.Decision) -> dict[Parts, Parts]:
+    """The inputs that are read along a path, with the path."""
+    return {(name,): d.dotted(text.text) for name, text in decision.inputs.items() if _PATH.fullmatch(text.text)}
 
 
 class _InputsOnly(Names):

@@ -1,4 +1,4 @@
-"""Checks that every `source` that names a section of a text leads to one."""
+"""Checks that every `source` leads somewhere: to a section of a text, or by the id of an example in its form."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from .definitions import Element
 from .source import Route, did_you_mean
 
 _SECTION = re.compile(r"(?P<file>[^#\s]+\.md)#(?P<section>\S*)")
+_NEXT = re.compile(r",\s*|\s+and\s+")
+_LIKE_AN_EXAMPLE = re.compile(r"[A-Za-z]\d+\w*")
+_EXAMPLE = re.compile(r"[A-Z]\d\d[a-z]?")
 _HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$", re.MULTILINE)
 _NOT_IN_A_SLUG = re.compile(r"[^\w\- ]")
 
@@ -30,9 +33,8 @@ def check_sources(f: Findings, folder: Path | None) -> None:
             continue
         source: Any = document
         for path, text in _sources(document.body):
-            if found := _SECTION.fullmatch(text):
-                e = Element(source, path, text)
-                _check(f, e, found["file"], found["section"], _sections(places, found["file"]))
+            for part in _NEXT.split(text):
+                _check(f, Element(source, path, text), part, places)
 
 
 def _sources(body: Any) -> Iterator[tuple[Route, str]]:
@@ -50,7 +52,17 @@ def _sources(body: Any) -> Iterator[tuple[Route, str]]:
             waiting += [((*path, index), inner) for index, inner in enumerate(value) if not isinstance(inner, str)]
 
 
-def _check(f: Findings, e: Element, file: str, section: str, sections: frozenset[str] | None) -> None:
+def _check(f: Findings, e: Element, part: str, places: tuple[Path, ...]) -> None:
+    """One of the sources that a text names."""
+    if found := _SECTION.fullmatch(part):
+        _check_section(f, e, found["file"], found["section"], _sections(places, found["file"]))
+    elif re.fullmatch(r"\S+\.md", part):
+        f.say("R506", f"`{part}` is a whole text", mark(e), f"name the section: `{part}#section`")
+    elif _LIKE_AN_EXAMPLE.fullmatch(part) and not _EXAMPLE.fullmatch(part):
+        f.say("R506", f"`{part}` is not the id of an example", mark(e), "a capital and two digits: D07, D54a")
+
+
+def _check_section(f: Findings, e: Element, file: str, section: str, sections: frozenset[str] | None) -> None:
     if sections is None:
         f.say("R506", f"there is no file `{file}`", mark(e))
     elif section not in sections:

@@ -194,9 +194,9 @@ def outside(rows: Iterable[Row]) -> list[Row]:
     dated = [row.get(DAY) for row in rows]
     lows: list[Any] = [region.low if region else None for region in dated]
     highs: list[Any] = [region.high if region else None for region in dated]
-    before = [] if None in lows else [Region(DATE, None, None, False, min(lows), True)]
-    after = [] if None in highs else [Region(DATE, None, max(highs), True, None, False)]
-    return [{DAY: region} for region in (*before, *after) if dated]
+    before = [] if None in lows or not dated else [Region(DATE, None, None, False, min(lows), True)]
+    after = [] if None in highs or not dated else [Region(DATE, None, max(highs), True, None, False)]
+    return [{DAY: region} for region in (*before, *after)]
 
 
 # --- words -----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from . import catalog
 from .commands import Call, pack_folder
@@ -24,6 +26,7 @@ RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "post
 class Found:
     """What a check has found: the pack, unless nothing could be read, its problems in order, and its lines."""
 
+    folder: Path
     name: str
     pack: catalog.Pack | None
     problems: Sequence[Diagnostic]
@@ -58,7 +61,7 @@ def check_pack(call: Call, asked: str | None, form: str | None = None) -> int:
     pack, found, lines = catalog.read_pack(folder)
     if pack is not None and not found:
         found = in_order([*check(pack, folder), *too_long(lines)])
-    print_found(call, Found(pack.name if pack else folder.name, pack, found, lines), form)
+    print_found(call, Found(folder, pack.name if pack else folder.name, pack, found, lines), form)
     problems = errors_of(found)
     if problems or pack is None:
         call.say(f"{pack.name if pack else folder.name}: {counted(len(problems), 'problem')}.")
@@ -108,23 +111,39 @@ def print_rows(call: Call, found: Found, form: str | None) -> None:
 
 def sarif(found: Found) -> dict[str, Any]:
     """The problems as SARIF 2.1.0 has them (OASIS, Static Analysis Results Interchange Format)."""
+    codes = sorted({d.code for d in found.problems})
+    driver = {"name": "charter", "version": version("charter"), "rules": [sarif_rule(code) for code in codes]}
+    uris = {file: uri_of(file, found.folder) for file in {d.place.file for d in found.problems}}
+    results = [sarif_result(d, codes.index(d.code), uris[d.place.file]) for d in found.problems]
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+
+
+def sarif_rule(code: str) -> dict[str, Any]:
     from .check import CODES
 
-    codes = sorted({d.code for d in found.problems})
-    rules = [
-        {"id": code, "shortDescription": {"text": CODES.get(code, "a file cannot be read as a rule")}} for code in codes
-    ]
-    driver = {"name": "charter", "version": version("charter"), "rules": rules}
-    results = [sarif_result(d, codes.index(d.code)) for d in found.problems]
-    return {"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
+    said = CODES.get(code, "a file cannot be read as a rule")
+    told = f"{said[0].upper()}{said[1:]}."
+    return {"id": code, "shortDescription": {"text": said}, "fullDescription": {"text": told},
+            "help": {"text": f"{told} The message says where, and what would be accepted."}}  # fmt: skip
 
 
-def sarif_result(diagnostic: Diagnostic, index: int) -> dict[str, Any]:
+def sarif_result(diagnostic: Diagnostic, index: int, uri: str) -> dict[str, Any]:
     place, hint = diagnostic.place, f" ({diagnostic.hint})" if diagnostic.hint else ""
-    region = {"startLine": place.line, "startColumn": place.column, "endColumn": place.column + diagnostic.length}
-    where = {"artifactLocation": {"uri": place.file}, "region": region}
+    line, column = max(1, place.line), max(1, place.column)  # what stands nowhere is shown where its pack begins
+    region = {"startLine": line, "startColumn": column, "endColumn": column + diagnostic.length}
+    where = {"artifactLocation": {"uri": uri}, "region": region}
     return {"ruleId": diagnostic.code, "ruleIndex": index, "level": diagnostic.severity,
             "message": {"text": f"{diagnostic.message}{hint}"}, "locations": [{"physicalLocation": where}]}  # fmt: skip
+
+
+def uri_of(file: str, folder: Path) -> str:
+    """A file as it is named from here, the root of a repository as a rule; where it is elsewhere, as packs name it."""
+    here = Path.cwd()
+    roots = (*folder.resolve().parents, catalog.library().root.resolve())
+    path = next((root / file for root in roots if file and (root / file).is_file()), folder.resolve() / "pack.yaml")
+    named = path.relative_to(here).as_posix() if path.is_relative_to(here) else file or "pack.yaml"
+    return quote(named)
 
 
 # --- how much there is -----------------------------------------------------------------------------------------------

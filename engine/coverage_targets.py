@@ -130,7 +130,8 @@ def _searched(library: Library, decision: d.Decision) -> Iterator[tuple[str, tup
 def _of_posting(posting: d.Posting) -> Iterator[Target]:
     for row in posting.rows:
         rule = f"{posting.name}/{row.name}"
-        yield Target(written(rule), rule, row.place, "is never written")
+        if row.entries:
+            yield Target(written(rule), rule, row.place, "is never written")
         for required in row.requirements:
             yield from _guard(rule, required.place, f"`{required.name or required.that.text}`")
     if posting.refusal:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 Schema: TypeAlias = "dict[str, Any]"
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+WHOLE = re.compile(r"-?(0|[1-9][0-9]*)")
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,21 @@ class Checker:
 @lru_cache(maxsize=64)
 def checker_of(folder: Path, kind: str) -> Checker:
     """The checker of a kind. jsonschema is imported here because it costs more than all else that a command does."""
-    schemas = _schemas(folder)
+    schema = schema_of(folder, kind)
+    return Checker(_validator_class(folder)(schema), schema, schemas_of(folder))
+
+
+def schema_of(folder: Path, kind: str) -> Schema:
+    """The schema of a kind; raises FileNotFoundError where it has none."""
     name = f"{kind}.schema.json"
-    if name not in schemas:
+    if name not in schemas_of(folder):
         raise FileNotFoundError(folder / name)
-    return Checker(_validator_class(folder)(schemas[name]), schemas[name], schemas)
+    return schemas_of(folder)[name]
 
 
 @lru_cache(maxsize=8)
-def _schemas(folder: Path) -> dict[str, Schema]:
+def schemas_of(folder: Path) -> dict[str, Schema]:
+    """The schemas of a folder by the names of their files."""
     paths = sorted(folder.glob("*.schema.json"))
     found = {path.name: _with_files(json.loads(path.read_text(encoding="utf-8")), path.name) for path in paths}
     if "list_below" in found.get("common.schema.json", {}).get("$defs", {}):
@@ -102,12 +108,12 @@ def _validator_class(folder: Path) -> Any:
     types = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {
             "boolean": lambda _, value: value in ("true", "false") and isinstance(value, str),
-            "integer": lambda _, value: isinstance(value, str) and bool(_WHOLE.fullmatch(value)),
-            "number": lambda _, value: isinstance(value, str) and bool(_NUMBER.fullmatch(value)),
+            "integer": lambda _, value: isinstance(value, str) and bool(WHOLE.fullmatch(value)),
+            "number": lambda _, value: isinstance(value, str) and bool(NUMBER.fullmatch(value)),
         }
     )
     keywords = {
-        "$ref": _following(_schemas(folder)),
+        "$ref": _following(schemas_of(folder)),
         "required": _required,
         "properties": _properties,
         "additionalProperties": _additional_properties,
@@ -121,16 +127,18 @@ def _validator_class(folder: Path) -> Any:
     return extend(Draft202012Validator, keywords, type_checker=types)
 
 
+def target_of(schemas: Mapping[str, Schema], reference: str) -> Any:
+    """The schema that a reference leads to."""
+    file, _, pointer = reference.partition("#")
+    found: Any = schemas[file.rpartition("/")[2]]
+    for step in pointer.split("/")[1:]:
+        found = found[step]
+    return found
+
+
 def _following(schemas: Mapping[str, Schema]) -> Callable[..., Iterator[ValidationError]]:
     """Follows references; the library's own way makes a URL of each one anew, which costs more than all the rest."""
-
-    @lru_cache(maxsize=1024)
-    def target(reference: str) -> Any:
-        file, _, pointer = reference.partition("#")
-        found: Any = schemas[file.rpartition("/")[2]]
-        for step in pointer.split("/")[1:]:
-            found = found[step]
-        return found
+    target = lru_cache(maxsize=1024)(lambda reference: target_of(schemas, reference))
 
     def follow(validator: Any, reference: str, value: Any, schema: Schema) -> Iterator[ValidationError]:
         yield from validator.descend(value, target(reference))
@@ -187,13 +195,14 @@ def _additional_properties(validator: Any, more: Any, value: Any, schema: Schema
 
 
 def _among(allowed: list[Any], value: Any) -> Iterator[ValidationError]:
-    texts = {json.dumps(one) if isinstance(one, bool | int | float) else one for one in _hashable(allowed)}
-    if not (value in allowed or (isinstance(value, str) and value in texts)):
+    if not (value in allowed or (isinstance(value, str) and value in allowed_texts(allowed))):
         yield _error("")
 
 
-def _hashable(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if not isinstance(value, dict | list)]
+def allowed_texts(allowed: Iterable[Any]) -> frozenset[str]:
+    """Values as they stand in a document, where every scalar is a text; lists and maps are none."""
+    scalars = [one for one in allowed if not isinstance(one, dict | list)]
+    return frozenset(json.dumps(one) if isinstance(one, bool | int | float) else str(one) for one in scalars)
 
 
 def _error(message: str) -> ValidationError:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import Diagnostic, Place, in_order
 from .schema_errors import Error, is_misspelt, meant, suggested_words
+from .schema_fits import fits
 from .schema_messages import diagnostics
 from .schema_validators import checker_of
 from .source import Document
@@ -23,7 +24,10 @@ def problems(document: Document, folder: Path | None = None) -> list[Diagnostic]
 
     The document is seen as it is written, with its kind's key. Raises FileNotFoundError where a kind has no schema.
     """
-    checker = checker_of(folder or _folder(), document.kind)
+    folder = folder or _folder()
+    if fits(folder, document.kind)(document.whole):
+        return []
+    checker = checker_of(folder, document.kind)
     told = meant([Error(error, ()) for error in checker.errors(document.whole)], checker)
     suggested = suggested_words(told, checker)
     kept = [error for error in told if not is_misspelt(error, suggested)]

@@ -5,6 +5,7 @@ Each file in `mistakes/` is laid over the pack in `mistakes/pack/`; the comment 
 
 from __future__ import annotations
 
+import cProfile
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,80 @@ def test_a_posting_needs_a_ledger(tmp_path: Path) -> None:
         text = path.read_text("utf-8")
         (tmp_path / path.name).write_text(text.partition("ledger:")[0] if path.name == "pack.yaml" else text, "utf-8")
     assert "R505" in [diagnostic.code for diagnostic in said_of(tmp_path)[0]]
+
+
+def test_the_work_of_a_check_grows_as_the_pack_does(tmp_path: Path) -> None:
+    """Counted in calls of functions, which do not depend on the machine: twice as much to check is twice the work."""
+    counts = [calls_of_a_check(tmp_path / str(copies), copies) for copies in (1, 10, 20, 30)]
+    once, twice = counts[2] - counts[1], counts[3] - counts[2]
+    assert 0 < twice < 1.1 * once, counts
+
+
+def calls_of_a_check(folder: Path, copies: int) -> int:
+    """How many functions are called to read and check a pack with so many copies of some rules."""
+    folder.mkdir()
+    top = mistaken(folder, *((f"copy_{n}.yaml", RULES_OF_ONE_THING.replace("@", str(n))) for n in range(copies)))
+    profile = cProfile.Profile()
+    profile.enable()
+    said = said_of(top)
+    profile.disable()
+    assert said == ([], "")
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+RULES_OF_ONE_THING = """record: thing_@
+doc: A thing that is kept.
+key: [number]
+dated_by: day
+currency: branch.currency
+workflows: [thing_@]
+fields:
+  number: {type: text, doc: The number.}
+  branch: {ref: branch, doc: Whose it is.}
+  day:    {type: date, doc: The day.}
+  grade:  {one_of: [new, known, loyal], default: new, doc: How well it is known.}
+  note:   {type: text, optional: true, doc: A remark.}
+  amount: {type: money, default: 0, doc: Its worth.}
+---
+workflow: thing_@
+doc: A thing is entered, checked and sent.
+of: thing_@
+states: {draft: {doc: Is entered.}, checked: {doc: May be sent.}, sent: {doc: Is away., final: true}}
+transitions:
+  - {event: create, from: nothing, to: draft, who: {role: clerk}, takes: [number, branch, day, grade, note, amount]}
+  - {event: check, name: small, when: {amount: {below: 9}}, from: draft, to: checked, who: {role: clerk}}
+  - event: check
+    name: large
+    when: {amount: {at_least: 9}}
+    from: draft
+    to: checked
+    who: {role: manager, of: branch}
+    decide: {terms: terms_@}
+    require: [{that: "note is not none or terms.rate < 1", else: "{number} needs a note."}]
+  - {event: send, from: checked, to: sent, who: {role: clerk}, do: [{post: sent_@}]}
+always: [{before: sent, need: check}]
+---
+decision: terms_@
+doc: What is paid of the price.
+source: The shop's own terms.
+of: thing_@
+inputs: {grade: grade, amount: amount, note: note}
+outputs: {rate: {type: number, doc: The share that is paid.}}
+hit: first
+rows:
+  - {name: loyal, when: {grade: loyal, amount: {above: 100}}, then: {rate: 0.9}}
+  - {name: known, when: {grade: [known, loyal]}, then: {rate: 0.95}}
+  - {name: noted, when: {note: {given: true}}, then: {rate: 1}}
+  - {name: others, when: {grade: new, note: {empty: true}}, then: {rate: 1}}
+---
+posting: sent_@
+doc: What is owed.
+source: The shop's own books.
+of: thing_@
+voucher: {series: orders, date: day, company: branch, currency: branch.currency}
+decide: {terms: terms_@}
+let: {owed: amount * terms.rate}
+rows:
+  - {name: known, when: {grade: [known, loyal]}, entries: [{debit: receivable, amount: owed}, {credit: sales, amount: owed}]}
+  - {name: new, when: {grade: new}, entries: [{debit: receivable, amount: owed}, {credit: sales, amount: owed}]}
+"""

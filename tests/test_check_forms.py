@@ -41,6 +41,8 @@ def test_a_log_for_those_who_scan_code(wrong: Path) -> None:
     ]
     (found,) = sarif["results"]
     assert (found["ruleId"], found["ruleIndex"], found["level"]) == ("R302", 0, "error")
+    assert all(rule["help"]["text"] and rule["fullDescription"]["text"] for rule in driver["rules"])
+    assert sarif["columnKind"] == "unicodeCodePoints"
     where = found["locations"][0]["physicalLocation"]
     assert where["artifactLocation"]["uri"] == "mistakes/dead_end.yaml"
     assert where["region"] == {"startLine": 3, "startColumn": 10, "endColumn": 14}
@@ -56,3 +58,17 @@ def test_data_by_its_format_or_as_of_every_command(wrong: Path) -> None:
 def test_a_sound_pack_has_no_results() -> None:
     assert run("check", str(MISTAKES / "pack"), "--format", "concise").stdout == ""
     assert json.loads(run("check", str(MISTAKES / "pack"), "--format", "sarif").stdout)["runs"][0]["results"] == []
+
+
+def test_files_are_named_from_where_the_check_is_called(wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scanner of a repository starts from its root, wherever in it the pack lies."""
+    monkeypatch.chdir(wrong.parent.parent)
+    log = json.loads(run("check", str(wrong), "--format", "sarif").stdout)
+    uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == f"{wrong.parent.name}/mistakes/dead_end.yaml"
+
+
+def test_what_stands_nowhere_has_a_place_for_scanners_all_the_same(tmp_path: Path) -> None:
+    log = json.loads(run("check", str(tmp_path), "--format", "sarif").stdout)
+    where = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+    assert (where["artifactLocation"]["uri"], where["region"]["startLine"]) == ("pack.yaml", 1)

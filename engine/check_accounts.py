@@ -1,0 +1,134 @@
+"""Proves that every account key that is posted to has an account, whatever else is asked.
+
+Which accounts there are is looked up in the decision's own rows, or in the master rows that the pack brings for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from . import definitions as d
+from .check_constants import Region, constant, region
+from .check_decisions import answering_names
+from .check_findings import Findings, mark
+from .check_proofs import TOO_MANY, columns_of, searched
+from .check_tables import DAY, Column, Row, days, outside, prove, said_of
+from .definitions import Element
+from .model import Type
+from .scopes import NO_RECORD, Names
+
+_KEY = ("account_key",)
+
+
+def check_accounts(f: Findings) -> None:
+    ledger = f.library.manifest.ledger
+    decision = f.library.decision(ledger.account) if ledger else None
+    if ledger is None or decision is None or "account_key" not in decision.inputs or decision.otherwise is not None:
+        return
+    _check_names(f, decision, ledger)
+    of = f.library.record(decision.of) if decision.of else NO_RECORD
+    used = {key: e for key, e in _used_keys(f) if key in ledger.account_keys}
+    if of is None or not used:
+        return
+    answering = answering_names(f.library, decision, of)
+    rows = _master_rows(f, decision, answering) if decision.rows_of else _own_rows(decision, answering)
+    if rows is None:
+        _report_open(f, decision)
+    else:
+        _check_keys(f, decision, answering, rows, used)
+
+
+def _used_keys(f: Findings) -> Iterator[tuple[str, Element]]:
+    """The account keys that postings name, with where they do, the first place last."""
+    for e in reversed([*f.elements("posting")]):
+        for row in reversed([*e.items("rows")]):
+            for entry in reversed([*row.items("entries")]):
+                side = entry.at("debit" if entry.has("debit") else "credit")
+                yield str(side.value), side
+
+
+def _check_names(f: Findings, decision: d.Decision, ledger: d.Ledger) -> None:
+    """The account keys that rows are for are declared."""
+    kind, name = ("master", decision.rows_of) if decision.rows_of else ("decision", decision.name)
+    for e in (e for e in f.elements(kind) if e.source.name == name):
+        for row in e.items("rows"):
+            for said in (row if decision.rows_of else row.at("when")).items("account_key"):
+                if isinstance(said.value, str) and said.value not in ledger.account_keys:
+                    f.unknown("account key", said.value, mark(said), ledger.account_keys, "ledger: account_keys")
+
+
+def _report_open(f: Findings, decision: d.Decision) -> None:
+    e = next((e for e in f.elements("decision") if e.source.name == decision.name), None)
+    if e is not None:
+        why = f"the pack brings no master rows of `{decision.rows_of}`"
+        f.not_proved("that every account key has an account", why, mark(e.at("rows").at("of")))
+
+
+def _check_keys(
+    f: Findings, decision: d.Decision, answering: Names, rows: Sequence[Row], used: dict[str, Element]
+) -> None:
+    columns = columns_of(f, decision, answering)
+    chooser = (decision.chosen_by or "",)
+    if chooser in columns:  # each posting answers for what chooses the order, which no row can
+        columns[chooser] = Column(columns[chooser].type.given())
+    found = [searched(row, decision, columns) for row in rows if _is_searched(row, decision)]
+    hint = f"add a row to {'`master: ' + decision.rows_of + '`' if decision.rows_of else 'the decision'}"
+    for key, e in used.items():
+        asked = [row for row in found if _KEY not in row or row[_KEY].holds(key)]
+        rest = [{path: region for path, region in row.items() if path != _KEY} for row in asked]
+        proof = prove([*rest, *outside(rest)], columns, gaps=1)
+        if not proof.whole:
+            f.not_proved(f"that the account key `{key}` has an account", TOO_MANY, mark(e))
+        elif proof.gaps:
+            case = said_of(proof.gaps[0], columns)
+            said = f"decision `{decision.name}` finds no account for `{key}`{' when ' + case if case else ''}"
+            f.say("R508", said, mark(e), hint)
+
+
+def _is_searched(row: Row, decision: d.Decision) -> bool:
+    """Whether the inputs that a row fills are a key set."""
+    if decision.hit != "most_specific":
+        return True
+    sets = [set(keys) for order in decision.searches.values() for keys in order]
+    keys = set().union(*sets)
+    return {path[0] for path in row if path} & keys in sets
+
+
+# --- rows as regions -------------------------------------------------------------------------------------------------
+
+
+def _own_rows(decision: d.Decision, answering: Names) -> list[Row]:
+    found: list[Row] = []
+    for row in decision.rows:
+        cells = {cell.path: _region(cell, answering.type_of(cell.path)) for cell in row.cells}
+        on = days(row.since, row.until)
+        if None not in cells.values():  # what is wrong with a cell is told where rows are checked
+            known = {path: cell for path, cell in cells.items() if cell is not None}
+            found.append({**known, DAY: on} if on else known)
+    return found
+
+
+def _region(cell: d.Cell, type_: Type | None) -> Region | None:
+    return region(cell, type_.given()) if type_ and type_.kind != "unknown" else None
+
+
+def _master_rows(f: Findings, decision: d.Decision, answering: Names) -> list[Row] | None:
+    """The master rows that a decision looks among; None where the pack brings none. They are taken to be in use."""
+    master = next((e for e in f.elements("master") if e.source.name == decision.rows_of), None)
+    record = f.library.record(decision.rows_of or "")
+    if master is None or record is None:
+        return None
+    return [_master_row(row, record, decision, answering) for row in master.items("rows")]
+
+
+def _master_row(e: Element, record: d.Record, decision: d.Decision, answering: Names) -> Row:
+    """Fields named like inputs are the conditions, empty meaning any."""
+    found: dict[tuple[str, ...], Region] = {}
+    for name in decision.inputs:
+        type_ = answering.type_of((name,))
+        said = e.word(name) or (record.fields[name].default if name in record.fields else None)
+        value = constant(type_.given(), said) if type_ and said else None
+        if type_ and value is not None:
+            found[name,] = Region(type_.given(), frozenset({value}))
+    on = days(e.maybe("from"), e.maybe("until"))
+    return {**found, DAY: on} if on else found
