@@ -165,8 +165,9 @@ class Findings:
         found: dict[str, set[str]] = {}
         for e in self.elements("master"):
             record = self.library.record(e.source.name)
-            for row in e.items("rows") if record and record.key else ():
-                found.setdefault(e.source.name, set()).add("/".join(row.word(name) for name in record.key))
+            if record and record.key:
+                keys = {"/".join(row.word(name) for name in record.key) for row in e.items("rows")}
+                found.setdefault(e.source.name, set()).update(keys)
         return found
 
     # --- types ---

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from charter.engine.commands_check import Found, sarif
+from charter.engine.errors import Diagnostic
 from cli_support import Desk
 from click.testing import Result
 from test_check import MISTAKES, mistaken
@@ -60,15 +62,14 @@ def test_a_sound_pack_has_no_results() -> None:
     assert json.loads(run("check", str(MISTAKES / "pack"), "--format", "sarif").stdout)["runs"][0]["results"] == []
 
 
-def test_files_are_named_from_where_the_check_is_called(wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_named_from_where_the_check_is_called(wrong: Path) -> None:
     """A scanner of a repository starts from its root, wherever in it the pack lies."""
-    monkeypatch.chdir(wrong.parent.parent)
-    log = json.loads(run("check", str(wrong), "--format", "sarif").stdout)
+    log = json.loads(Desk(wrong.parent.parent).run("check", str(wrong), "--format", "sarif").stdout)
     uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri == f"{wrong.parent.name}/mistakes/dead_end.yaml"
 
 
 def test_what_stands_nowhere_has_a_place_for_scanners_all_the_same(tmp_path: Path) -> None:
-    log = json.loads(run("check", str(tmp_path), "--format", "sarif").stdout)
+    log = sarif(Found(tmp_path, "lost", None, [Diagnostic("R020", "there is no `pack.yaml`")], {}))
     where = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert (where["artifactLocation"]["uri"], where["region"]["startLine"]) == ("pack.yaml", 1)
