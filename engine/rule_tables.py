@@ -159,6 +159,8 @@ def _entries(row: Element) -> Iterator[Line]:
     about = {"row": row.word("name", str(row.path[-1])), **_text(row, "doc")}
     about |= {name: cell_words(cell.value) for name, cell in row.pairs("when")}
     about |= {_spaced(word): _told(row.at(word).value) for word in row.value if word not in ROW}
+    if not row.value.get("entries"):  # nothing is written on purpose
+        yield Line(about, row.path)
     for index, entry in enumerate(row.items("entries")):
         own = {OF_ENTRY.get(word, word): _told(value) for word, value in entry.value.items()}
         yield Line({**about, **own}, entry.path, index > 0)

@@ -6,6 +6,7 @@ Most documents are right; a library that can also explain what is wrong takes te
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sized
 from decimal import Decimal
 from functools import lru_cache
@@ -148,7 +149,7 @@ def _bound(holds: Callable[[Decimal, Decimal], bool], bound: Decimal) -> Fits:
     return lambda value: not _TYPES["number"](value) or holds(Decimal(value), bound)
 
 
-def _sized(kind: type[Sized], at_least: int = 0, at_most: float = float("inf")) -> Fits:
+def _sized(kind: type[Sized], at_least: int = 0, at_most: int = sys.maxsize) -> Fits:
     return lambda value: not isinstance(value, kind) or at_least <= len(value) <= at_most
 
 
