@@ -374,6 +374,19 @@ def test_customers_and_their_ledger_agree() -> None:
         assert [r.values[1:4] for r in before.blocks[0].rows] == [(Decimal("1920.00"), 0, Decimal("1920.00"))]
 
 
+def test_invoices_that_were_taken_over_age_by_their_own_dates() -> None:
+    """An invoice of the books before, due on 20 December, stands in both ledgers of customers and is 71 days overdue."""
+    folder = catalog.library().folder("base")
+    assert folder is not None
+    with opened("sqlite://", catalog.load(folder)) as world:
+        given(world, "opening_with_invoices_posted")
+        drawn = world.report("customer_balances", company="NORTH", until="2026-03-01")
+        assert drawn.checks == ()
+        assert [r.values[:2] for r in drawn.blocks[0].rows] == [(Decimal("900.00"), Decimal("900.00"))]
+        aged = world.report("open_items", company="NORTH", until="2026-03-01")
+        assert [r.values[:3] for r in aged.blocks[0].rows] == [(date(2025, 12, 20), Decimal("900.00"), 71)]
+
+
 def test_queries_do_not_grow_with_the_lines(shops: Shops) -> None:
     """Forty shops with sales take as many queries as one."""
     world = shops(of_shops())
