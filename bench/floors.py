@@ -149,10 +149,10 @@ def check_base_pack(timed: Callable[[Callable[[], object]], float]) -> tuple[flo
 
     folder = catalog.library().folder("base")
     pack = catalog.load(folder)
-    check(pack)
+    check(pack, folder)
     texts = list(pack.files.values())
     lines = sum(text.count("\n") for text in texts)
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-    best = min(timed(lambda: check(catalog.load(folder))) for _ in range(3))
+    best = min(timed(lambda: check(catalog.load(folder), folder)) for _ in range(3))
     floor = min(timed(lambda: [list(yaml.load_all(text, loader)) for text in texts]) for _ in range(3))
     return best, floor, lines

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import islice
@@ -16,6 +14,7 @@ from .execution import Programs, Work
 from .facts import Facts
 from .firings import Actor, Reason, Request, Root
 from .frozen import frozen
+from .garbage import nothing_collected
 from .gathering import Gatherer
 from .isolation import Isolation
 from .journal import Journal
@@ -185,18 +184,6 @@ class _Refused(Exception):
 
     def __init__(self, roots: list[Root]) -> None:
         self.roots = roots
-
-
-@contextmanager
-def nothing_collected() -> Iterator[None]:
-    """Look for no garbage: what a wave makes is in use to its end, and looking for it takes a fifth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def resolve(gatherer: Gatherer, requests: Sequence[Request]) -> Iterator[tuple[Request, list[Reason]]]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from . import catalog
 from .commands import Call, pack_folder
 from .errors import DONE, INVALID, Diagnostic, errors_of, in_order, render
+from .garbage import nothing_collected
 from .notation import counted
 
 FULL, CONCISE, JSON, SARIF = FORMATS = ("full", "concise", "json", "sarif")
@@ -58,9 +59,10 @@ def check_pack(call: Call, asked: str | None, form: str | None = None) -> int:
     from .schemas import too_long
 
     folder = pack_folder(asked or call.pack_asked)
-    pack, found, lines = catalog.read_pack(folder)
-    if pack is not None and not found:
-        found = in_order([*check(pack, folder), *too_long(lines)])
+    with nothing_collected():
+        pack, found, lines = catalog.read_pack(folder)
+        if pack is not None and not found:
+            found = in_order([*check(pack, folder), *too_long(lines)])
     print_found(call, Found(folder, pack.name if pack else folder.name, pack, found, lines), form)
     problems = errors_of(found)
     if problems or pack is None:

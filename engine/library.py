@@ -38,6 +38,7 @@ class Library:
 
     pack: PackOfDocuments
     _built: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _sharing: dict[str, d.Workflow] = field(default_factory=dict)
 
     def _get(self, kind: str, name: str, build: Callable[[Any], Built]) -> Built | None:
         key = (kind, name)
@@ -61,9 +62,11 @@ class Library:
         flow = self._get("workflow", name, d.build_workflow)
         if flow is None or not flow.cells:
             return flow
-        record = self.record(flow.of)
-        first = self._get("workflow", record.workflows[0], d.build_workflow) if record and record.workflows else None
-        return replace(flow, field=first.field, people=first.people) if first else flow
+        if name not in self._sharing:
+            record = self.record(flow.of)
+            first = self._get("workflow", record.workflows[0], d.build_workflow) if record and record.workflows else None
+            self._sharing[name] = replace(flow, field=first.field, people=first.people) if first else flow
+        return self._sharing[name]
 
     def decision(self, name: str) -> d.Decision | None:
         return self._get("decision", name, d.build_decision)

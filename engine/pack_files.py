@@ -68,6 +68,7 @@ class Shelf:
     found: list[Diagnostic] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     roots: dict[Path, Path] = field(default_factory=dict)
+    shown_from: dict[Path, Path] = field(default_factory=dict)
     is_broken: bool = False
 
     def chain(self, top: Path) -> list[Layer]:
@@ -215,7 +216,9 @@ class Shelf:
         return Document(kind, name, body, tree.places, tree.key_places, "", ((shown, ""),))
 
     def _shown(self, path: Path, folder: Path) -> str:
-        return Path(os.path.relpath(path.resolve(), self._root(folder.resolve()))).as_posix()
+        if folder not in self.shown_from:
+            self.shown_from[folder] = self._root(folder.resolve())
+        return Path(os.path.relpath(path.resolve(), self.shown_from[folder])).as_posix()
 
     def _root(self, folder: Path) -> Path:
         """From where the files of the pack in this folder are named: packs in folders of one name get longer names."""

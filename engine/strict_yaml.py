@@ -151,8 +151,8 @@ class _Builder:
 
     def trees(self) -> list[Tree]:
         trees: list[Tree] = []
-        self.events = iter(yaml.parse(self.text, Loader=_LOADER))
         try:
+            self.events = iter(_LOADER(self.text).get_event, None)
             for event in self.events:
                 if isinstance(event, yaml.DocumentStartEvent):
                     trees.append(self._tree(event))
