@@ -63,8 +63,8 @@ class Library:
         if flow is None or not flow.cells:
             return flow
         if name not in self._sharing:
-            record = self.record(flow.of)
-            first = self._get("workflow", record.workflows[0], d.build_workflow) if record and record.workflows else None
+            names = record.workflows if (record := self.record(flow.of)) else ()
+            first = self._get("workflow", names[0], d.build_workflow) if names else None
             self._sharing[name] = replace(flow, field=first.field, people=first.people) if first else flow
         return self._sharing[name]
 
