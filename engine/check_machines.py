@@ -1,14 +1,20 @@
-"""Proves of the workflows that share the state of a record that each record lives by exactly one of them."""
+"""Proves of the workflows that share the state of a record that each record lives by exactly one of them, always."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
 
 from . import definitions as d
 from .check_cells import check_cells
 from .check_constants import Regions, region, witness
-from .check_findings import Findings, mark_key
+from .check_findings import Findings, mark, mark_key
 from .check_tables import Column, prove, said_of
 from .definitions import Element
 from .elements import dotted
+from .frozen import frozen
+from .library import joined
+from .model import Type
 from .scopes import Names
 
 
@@ -73,3 +79,69 @@ def _known(f: Findings, flow: d.Workflow, record: d.Record) -> Regions | None:
             return None
         found[cell.path] = known
     return found
+
+
+# --- what a record lives by stays, or changes where all of them can go on ---
+
+
+@frozen
+class Picked:
+    """The workflows that share the state of a record type, of which a field picks one: its own, or one it refers to."""
+
+    of: str
+    first: d.Workflow
+    machines: tuple[d.Workflow, ...]
+    is_own: bool
+
+    def states(self) -> dict[str, d.Workflow | None]:
+        """All their states; where not all have one, with one that lacks it."""
+        known = {machine.name: joined(self.first, machine).states for machine in self.machines}
+        names = dict.fromkeys(name for states in known.values() for name in states)
+        return {name: next((m for m in self.machines if name not in known[m.name]), None) for name in names}
+
+
+Picks: TypeAlias = dict[tuple[str, str], list[Picked]]
+
+
+def picks(f: Findings) -> Picks:
+    """The fields that pick workflows, by record type and name."""
+    found: Picks = {}
+    for record in f.library.records():
+        first, *others = f.library.workflows_of(record) or (None,)
+        machines = tuple(w for w in others if w.cells)
+        for path in {cell.path for machine in machines for cell in machine.cells}:
+            for at, name in enumerate(path):
+                owner = f.library.along(Type("ref", of=record.name), path[:at])
+                if first and owner and owner.kind == "ref":
+                    found.setdefault((owner.of, name), []).append(Picked(record.name, first, machines, at == 0))
+    return found
+
+
+def check_changes(f: Findings, e: Element, flow: d.Workflow, record: d.Record, known: Picks) -> None:
+    """Prove that a field which picks workflows changes only in states that all of them have."""
+    for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
+        for name in _changed(transition):
+            for picked in known.get((record.name, name), ()):
+                _check_change(f, inner, transition, flow, name, picked)
+
+
+def _changed(transition: d.Transition) -> Iterable[str]:
+    """The fields that an event changes of a record that is there already."""
+    if transition.creates or transition.deletes:
+        return ()
+    taken = [name for name, field in transition.takes.items() if field is None]
+    return dict.fromkeys([*taken, *(name for step in transition.steps if step.verb == "set" for name in step.values)])
+
+
+def _check_change(f: Findings, e: Element, change: d.Transition, flow: d.Workflow, name: str, picked: Picked) -> None:
+    states = picked.states()
+    moves = picked.is_own and flow.field == picked.first.field
+    state = next((s for s in ([change.target] if moves else states) if states.get(s)), None)
+    lacks = states.get(state or "")
+    if state is None or lacks is None:
+        return
+    common = ", ".join(f"`{each}`" for each, missing in states.items() if missing is None)
+    hint = f"change it only in {common}" if moves and common else "let only its creation take it"
+    said = f"`{change.event}` changes `{name}`, which picks the workflow of `{picked.of}`"
+    where = f"in `{state}`" if moves else f"when one may be in `{state}`"
+    f.say("R309", f"{said}, {where}, a state that `{lacks.name}` lacks", mark(e.at("event")), hint)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from . import definitions as d
 from .check_constants import Regions, region, witness
 from .check_findings import Findings, mark, mark_key
-from .check_machines import check_machine, family
+from .check_machines import check_changes, check_machine, family, picks
 from .check_steps import fired_events
 from .check_workflows import workflows
 from .definitions import NOTHING, Element
@@ -25,7 +25,7 @@ Edge: TypeAlias = tuple[d.Transition, str]  # a transition and the state that it
 
 
 def check_states(f: Findings) -> None:
-    fired = _fired(f)
+    fired, picked = _fired(f), picks(f)
     for e, flow, record in workflows(f):
         _check_beginning(f, e, flow, record)
         _check_events(f, e, flow, record)
@@ -34,6 +34,7 @@ def check_states(f: Findings) -> None:
         for one in whole:
             _check_ends(f, e, one)
         _check_two_ways(f, e, flow, record)
+        check_changes(f, e, flow, record, picked)
         _check_always(f, e, reduce(joined, whole))
         _check_waiting(f, e, reduce(joined, whole))
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
