@@ -67,6 +67,16 @@ then:
         - {debit: sales_discount, amount: 160}
         - {credit: sales_tax_payable, amount: 288}
         - {credit: invoiced_revenue, amount: 1600}
+---
+test: a_large_write_down_is_approved_all_the_same
+doc: Of 1,600 there are 1,100 written down, which nobody does alone.
+today: 2026-04-05
+given:
+  - {as_in: one_proposal}
+  - {fire: change, record: proposal_line, key: K-1/1/2, as: ben, with: {amount: 500, reason: goodwill}}
+when:
+  - {fire: post, record: invoice_proposal, key: K-1/1, as: ben}
+then: {refusal: "More than 1000 is written down or discounted"}
 """
 
 
@@ -74,8 +84,10 @@ def test_a_customer_invoices_without_approval_and_posts_discounts_apart(tmp_path
     head = "pack: customer\ndoc: Ours.\nversion: 1.0.0\nauthor: us\nextends: base\nfrom: 2026-01-01\n"
     (tmp_path / "pack.yaml").write_text(head, encoding="utf-8")
     (tmp_path / "invoicing.yaml").write_text(OTHERWISE, encoding="utf-8")
-    (verdict,) = run_tests(load(tmp_path), "discount_on_an_account_of_its_own")
-    assert verdict.failures == ()
+    pack = load(tmp_path)
+    for name in ("discount_on_an_account_of_its_own", "a_large_write_down_is_approved_all_the_same"):
+        (verdict,) = run_tests(pack, name)
+        assert verdict.failures == ()
 
 
 def test_a_rule_test_can_fail() -> None:
