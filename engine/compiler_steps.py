@@ -183,8 +183,8 @@ class Steps:
         return found
 
     def copied_source(self, frame: Frame, copied: Parts, name: str) -> str | None:
-        path = (name,) if copied == ("this",) else (*copied, name)
-        return None if frame.names.type_of(path) is None else frame.load((*copied, name))
+        path = (*copied, name)
+        return None if frame.names.type_of(path) is None else frame.load(path)
 
     def fired(self, frame: Frame, step: d.Step, when: Any) -> p.Effect:
         target, ids = self.targets(frame, step)
