@@ -115,8 +115,8 @@ class Beginnings:
         """(what was asked, the record's row, the transitions its states allow)."""
         rows = self.gatherer.rows(record, [a.id for a in asked if a.id is not None])
         pending = self.gatherer.pending.rows[record.name]
-        transitions = self.library.transitions(record, event)
         place = {name: i for i, (name, _) in enumerate(columns_of(self.library, record))}
+        transitions = [(place[w.field], t.sources, (w, t)) for w, t in self.library.transitions(record, event)]
         for a in asked:
             assert a.id is not None
             row = rows.get(a.id)
@@ -125,11 +125,11 @@ class Beginnings:
             elif row is None:
                 self.work.refuse(a.root, event, f"There is no {record.name} {a.id}.", record.place)
             else:
-                possible = [(w, t) for w, t in transitions if row[place[w.field]] in t.sources]
+                possible = [found for state, sources, found in transitions if row[state] in sources]
                 if possible:
                     yield a, row, possible
                 else:
-                    where = self.place_of(record, transitions)
+                    where = self.place_of(record, [found for *_, found in transitions])
                     self.work.refuse(a.root, event, self.impossible(record, event, row), where)
 
     def impossible(self, record: d.Record, event: str, row: list[Any]) -> str:
@@ -165,6 +165,7 @@ class Beginnings:
     ) -> Iterator[tuple[Asked, list[Any], list[Any]]]:
         columns = columns_of(self.library, record)
         place = {name: i for i, (name, _) in enumerate(columns)}
+        places = {name: place[name] for name in record.fields}
         flows = self.library.workflows_of(record)
         transitions = [(flows[0], t) for t in self.library.creations(record) if t.event == event]
         blank: list[Any] = [None] * len(columns)
@@ -182,8 +183,8 @@ class Beginnings:
             row = list(blank)
             row[0] = self.work.next_id(record.name) if a.new_id is None else a.new_id
             for name, value in a.values.items():
-                if name in record.fields:
-                    row[place[name]] = value
+                if name in places:
+                    row[places[name]] = value
             yield a, row, transitions
 
     def started(self, program: p.Program, a: Asked, row: list[Any]) -> Firing | None:
@@ -196,23 +197,12 @@ class Beginnings:
 
     def given(self, program: p.Program, a: Asked, row: list[Any]) -> tuple[Any, ...] | None:
         """What the event takes, in order; what is not given stays as it is or has its default."""
-        given = a.values
-        values = []
-        missing = []
-        for name, index, default, needed in program.takes:
-            value = given.get(name)
-            if value is None and index is not None and name not in given:
-                value = row[index]
-            if value is None:
-                value = default
-                if needed and value is None:
-                    missing.append(name)
-            values.append(value)
-        unknown = given.keys() - program.taken.keys() if given else ()
-        if unknown or missing:
-            self.refuse_given(program, a.root, sorted(unknown), missing)
+        values = program.given(a.values, row)
+        if program.lacks(values) or not a.values.keys() <= program.taken.keys():
+            missing = [n for (n, _, _, needed), v in zip(program.takes, values, strict=True) if needed and v is None]
+            self.refuse_given(program, a.root, sorted(a.values.keys() - program.taken.keys()), missing)
             return None
-        return tuple(values)
+        return values
 
     def refuse_given(self, program: p.Program, root: Root, unknown: list[str], missing: list[str]) -> None:
         event, place = program.transition.event, program.transition.place

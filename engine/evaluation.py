@@ -56,7 +56,7 @@ class Evaluation:
         elements = [[Element(f, v) for v in each.values_of(f.v)] for f in wanted]
         self.compute(each, [e for inner in elements for e in inner])
         for firing, inner in zip(wanted, elements, strict=True):
-            rests = [[None if e.v[op.index] is None else e.v[op.index][-1] for op in each.readings] for e in inner]
+            rests = [each.hashes(e.v) for e in inner]
             firing.v[each.index] = (tuple(e.v for e in inner), self.gatherer.facts.add_each(each.of, rests))
             if any(e.pending for e in inner):
                 firing.unanswered |= {each.index}

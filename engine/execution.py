@@ -18,7 +18,7 @@ from .beginnings import Asked, Beginnings, each_record_once
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .evaluation import Evaluation
-from .firings import Actor, Firing, Reason, Request, Root, Voucher
+from .firings import Actor, Firing, Reason, Request, Root, Voucher, in_tree_order
 from .gathering import Gatherer
 from .integrity import Integrity
 from .library import Library
@@ -78,6 +78,13 @@ class Work:
             for (record, event, creating), asked in groups.items():
                 self.fire(self.wanted(record), event, asked, creating, 0)
             self.integrity.keep_referred()
+
+    def let_go(self, roots: Sequence[Root]) -> None:
+        """Forget all but what came of the roots, when it is written."""
+        self.gatherer.let_go()
+        self.place.clear()
+        for firing in [f for root in roots if root.firing for f in in_tree_order(root.firing)]:
+            firing.let_go()
 
     def wait(self, root: Root, holder: Root) -> None:
         """Let a root go again after another that holds what it wants; and that one too, if it should come later."""

@@ -51,13 +51,18 @@ def _as_text(value: Any) -> str:
 _by_json = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), default=_as_text).encode
 
 
-def written(content: Any) -> str:
+def encoded(content: Any) -> bytes:
     """The one way in which content is written before it is hashed or kept: as `plain` would have it, in one pass."""
     try:
-        return orjson.dumps(content, _as_text).decode()
+        return orjson.dumps(content, _as_text)
     except TypeError:
         # A whole number of more than 64 bits, which a calculation may come to before it is refused.
-        return _by_json(content)
+        return _by_json(content).encode()
+
+
+def written(content: Any) -> str:
+    """The same as a text."""
+    return encoded(content).decode()
 
 
 def without_tail(row: Sequence[Any]) -> tuple[Any, ...]:
@@ -92,9 +97,9 @@ class Facts:
         self._bases: dict[tuple[Any, ...], str] = {}
 
     def add(self, content: dict[str, Any]) -> str:
-        text = written(content)
-        key = digest(text)
-        self.contents[key] = text
+        text = encoded(content)
+        key = sha256(text).hexdigest()[:32]
+        self.contents[key] = text.decode()
         return key
 
     def add_each(self, name: str, rests: Sequence[Sequence[str | None]]) -> str:

@@ -129,6 +129,14 @@ class Firing:
         """Note a refusal whose words are known."""
         self.pending.append((lambda _: said, place, rule, ""))
 
+    def let_go(self) -> None:
+        """Keep of what was worked out only what there is to tell, when all is written.
+
+        Nothing goes round in a circle then, so that memory is free at once and nobody has to search for it.
+        """
+        del self.v[1:], self.root
+        self.parent = None
+
     @property
     def record(self) -> d.Record:
         return self.program.record
@@ -171,4 +179,9 @@ def in_tree_order(firing: Firing) -> Sequence[Firing]:
     """A firing and what it fired, each cause before what it caused."""
     if not firing.fired:
         return (firing,)
-    return [firing, *(below for inner in firing.fired for below in in_tree_order(inner))]
+    found, ahead = [], [firing]
+    while ahead:
+        firing = ahead.pop()
+        found.append(firing)
+        ahead += reversed(firing.fired)
+    return found

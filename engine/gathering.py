@@ -52,6 +52,14 @@ class Gatherer:
         self.answers = Answers(self, decided)
         self.keys: dict[tuple[str, str], int | None] = {}
 
+    def let_go(self) -> None:
+        """Forget all that was read and made."""
+        self.pending = Pending()
+        self.facts = Facts()
+        self.answers.decided_now.clear()
+        for known in (self.noted, self.along, self.keys):
+            known.clear()
+
     def place_of(self, record: str) -> Place:
         """Where a record type is declared."""
         found = self.library.record(record)

@@ -41,6 +41,7 @@ class Journal:
         self.work, self.pack, self.written_facts = work, pack, written_facts
         self.session, self.metadata = work.session, work.gatherer.metadata
         self.library = work.library
+        self.whom = work.now, work.actor.number, work.actor.login
 
     def write(self, roots: Sequence[Root]) -> None:
         """Write all that stands, and the reasons of what does not."""
@@ -148,11 +149,12 @@ class Journal:
         vouchers, entries, digests = self.ledger_rows([(i, f) for (_, f), i in zip(firings, numbers, strict=True)])
         rows = []
         rested: dict[tuple[str | None, ...], str] = {}
+        basis_of = self.work.gatherer.facts.basis
         for (root, firing), log_id in zip(firings, numbers, strict=True):
             number += 1
             cause = ids[id(firing.parent)] if firing.parent else None
             hashes = firing.program.hashes(firing.v)
-            basis = rested.get(hashes) or rested.setdefault(hashes, self.work.gatherer.facts.basis(hashes))
+            basis = rested.get(hashes) or rested.setdefault(hashes, basis_of(hashes))
             row = self.log_row(log_id, stream, number, root, firing, cause, basis, digests.get(log_id, ""))
             last = chained(last, row)
             rows.append((*row, last))
@@ -167,13 +169,13 @@ class Journal:
         self, log_id: int, stream: str, number: int, root: Root, firing: Firing, cause: int | None, basis: str,
         vouchers: str,
     ) -> Row:  # fmt: skip
-        work, program = self.work, firing.program
-        to = None if firing.row is None else firing.row[program.state_index]
+        program = firing.program
+        state = program.state_index
+        to = None if firing.row is None else firing.row[state]
         source = root.request.source if cause is None else None
-        right = firing.right or "fired"
         return (
-            log_id, stream, number, work.now, work.actor.number, work.actor.login, right, program.record.name,
-            firing.id, program.transition.event, program.rule, self.pack, firing.from_state, to, cause, source,
+            log_id, stream, number, *self.whom, firing.right or "fired", program.record.name,
+            firing.id, program.transition.event, program.rule, self.pack, firing.v[0][state], to, cause, source,
             reads(firing), basis, changes(firing), vouchers, firing.acting_for and firing.acting_for.number,
         )  # fmt: skip
 

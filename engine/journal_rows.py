@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from .facts import without_tail, written
+from .facts import encoded, without_tail, written
 from .firings import Firing, Root, Voucher
 
 FIRST_HASH = ""
@@ -15,7 +15,7 @@ FIRST_HASH = ""
 
 def chained(before: str, row: Sequence[Any]) -> str:
     """The hash of a log row: over the hash before it in its stream and all its columns."""
-    return sha256((before + written(without_tail(row))).encode()).hexdigest()
+    return sha256(before.encode() + encoded(without_tail(row))).hexdigest()
 
 
 def reads(firing: Firing) -> str:
@@ -29,16 +29,11 @@ def reads(firing: Firing) -> str:
 def changes(firing: Firing) -> str:
     """What the record became: for a new one its values, for a change the old and new ones, for a deletion the old."""
     program, before, after = firing.program, firing.v[0], firing.row
-    columns = program.columns
     if after is None:
-        found: dict[str, Any] = {
-            columns[i][0]: [before[i], None] for i in range(1, len(columns)) if before[i] is not None
-        }
-    elif program.transition.creates:
-        found = {columns[i][0]: after[i] for i in range(1, len(columns)) if after[i] is not None}
-    else:
-        found = {columns[i][0]: [before[i], after[i]] for i in program.changed if before[i] != after[i]}
-    return written(found)
+        names = [name for name, _ in program.columns]
+        gone = zip(names[1:], before[1:], strict=True)
+        return written({name: [value, None] for name, value in gone if value is not None})
+    return written(program.changes(before, after))
 
 
 def entry_rows(ids: Iterator[int], voucher_id: int, voucher: Voucher) -> list[tuple[Any, ...]]:

@@ -39,7 +39,7 @@ def to_kept(value: Decimal | int, kind: str) -> int:
     return kept
 
 
-def whole_kept(value: int, _: str) -> int:
+def whole_kept(value: int) -> int:
     """A whole number, kept as it is, where the database can hold it; raises ValueError where it cannot."""
     if abs(value) > LARGEST_KEPT:
         raise ValueError(f"{value} is too large to be kept")

@@ -138,7 +138,13 @@ class Each(Operation):
     def values_of(self, v: Values) -> list[Values]:
         """Values for each element, of which so far only what it begins with is known."""
         assert self.key is not None
-        return [[row, v, v[SETTING], *(None for _ in self.operations)] for row in self.key(v)[0]]
+        setting, unknown = v[SETTING], [None] * len(self.operations)
+        return [[row, v, setting, *unknown] for row in self.key(v)[0]]
+
+    @cached_property
+    def hashes(self) -> Callable[[Values], tuple[str | None, ...]]:
+        """As of a program."""
+        return hashes_of(self.readings)
 
 
 @dataclass
@@ -280,7 +286,41 @@ class Program:
     @cached_property
     def hashes(self) -> Callable[[Values], tuple[str | None, ...]]:
         """A function from v to the hashes of the facts that the readings left, in order; None where none was."""
-        return compile_function(f"({''.join(f'v[{o.index}] and v[{o.index}][-1], ' for o in self.readings)})", ["v"])
+        return hashes_of(self.readings)
+
+    @cached_property
+    def changes(self) -> Callable[[Values, list[Any]], dict[str, Any]]:
+        """A function from the record's row before and after to what became of it, by field.
+
+        Of a new one these are its values, of another the old and new ones of what changed.
+        """
+        named = [(i, self.columns[i][0]) for i in self.changed]
+        if self.transition.creates:
+            names = [name for name, _ in self.columns[1:]]
+            return lambda _, after: {n: value for n, value in zip(names, after[1:], strict=True) if value is not None}
+        return lambda before, after: {n: [before[i], after[i]] for i, n in named if before[i] != after[i]}
+
+    @cached_property
+    def given(self) -> Callable[[Mapping[str, Any], list[Any]], tuple[Any, ...]]:
+        """A function from what is given and the record's row to what the event takes, in order.
+
+        What is not given stays as it is or has its default.
+        """
+        sources, names = [], {}
+        for place, (name, index, default, _) in enumerate(self.takes):
+            kept = "None" if index is None else f"row[{index}]"
+            source = f"(given[{name!r}] if {name!r} in given else {kept})"
+            if default is not None:
+                names[f"_d{place}"] = default
+                source = f"(_d{place} if (_x := {source}) is None else _x)"
+            sources.append(source)
+        return compile_function(f"({''.join(f'{s}, ' for s in sources)})", ["given", "row"], names)
+
+    @cached_property
+    def lacks(self) -> Callable[[tuple[Any, ...]], bool]:
+        """Whether anything is missing of what the event needs, asked of what it takes, in order."""
+        needed = [f"g[{i}] is None" for i, (_, _, _, needed) in enumerate(self.takes) if needed]
+        return compile_function(" or ".join(needed) or "False", ["g"])
 
     @cached_property
     def takes(self) -> tuple[tuple[str, int | None, Any, bool], ...]:
@@ -313,6 +353,11 @@ class Segment:
     late: bool = False
     aliases: tuple[int, ...] = ()
     stage: int = 0
+
+
+def hashes_of(readings: Sequence[Operation]) -> Callable[[Values], tuple[str | None, ...]]:
+    """A function from v to the hashes of the facts that readings left, in order; None where none was."""
+    return compile_function(f"({''.join(f'v[{o.index}] and v[{o.index}][-1], ' for o in readings)})", ["v"])
 
 
 def leaving_facts(operations: Sequence[Operation]) -> list[Operation]:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,36 +46,39 @@ WHERE_STORES_ARE = "give a file, or an address such as postgresql://user@server/
 
 def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """A function that turns a row as kept into values: scaled integers into Decimal, the rest as it is."""
-    return _converter([(i, from_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)])
+    return _converter([(i, _FROM_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)])
 
 
 def plain_decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """The same into texts for amounts and days, as the log holds them."""
-    scaled = [(i, _plain_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
-    return _converter([*scaled, *((i, _plain_day, t.kind) for i, t in enumerate(types) if t.kind == "date")])
+    scaled = [(i, _PLAIN_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    return _converter([*scaled, *((i, date.isoformat) for i, t in enumerate(types) if t.kind == "date")])
 
 
-@lru_cache(maxsize=1 << 16)
 def _plain_kept(kept: int, kind: str) -> str:
     return shown(from_kept(kept, kind))
 
 
-def _plain_day(value: date, _: str) -> str:
-    return value.isoformat()
+def _of_each_kind(converted: Callable[[Any, str], Any]) -> dict[str, Callable[[Any], Any]]:
+    """A conversion for each kind of number; the same values come again and again."""
+    return {kind: lru_cache(maxsize=1 << 16)(partial(converted, kind=kind)) for kind in SCALES}
+
+
+_FROM_KEPT, _PLAIN_KEPT, _TO_KEPT = _of_each_kind(from_kept), _of_each_kind(_plain_kept), _of_each_kind(to_kept)
 
 
 def encoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """The other way round; raises ValueError for a number that does not fit."""
-    scaled = [(i, to_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind)]
-    return _converter([*scaled, *((i, whole_kept, t.kind) for i, t in enumerate(types) if SCALES.get(t.kind) == 0)])
+    scaled = [(i, _TO_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    return _converter([*scaled, *((i, whole_kept) for i, t in enumerate(types) if SCALES.get(t.kind) == 0)])
 
 
-def _converter(wanted: Sequence[tuple[int, Callable[[Any, str], Any], str]]) -> Callable[[Iterable[Any]], list[Any]]:
+def _converter(wanted: Sequence[tuple[int, Callable[[Any], Any]]]) -> Callable[[Iterable[Any]], list[Any]]:
     def convert(row: Iterable[Any]) -> list[Any]:
         values = list(row)
-        for index, converted, kind in wanted:
-            if values[index] is not None:
-                values[index] = converted(values[index], kind)
+        for index, converted in wanted:
+            if (value := values[index]) is not None:
+                values[index] = converted(value)
         return values
 
     return convert
