@@ -28,7 +28,7 @@ def completed(*words: str) -> list[str]:
 @pytest.mark.parametrize(("words", "first"), [
     (("fire", "tim"), ["timesheet"]),
     (("fire", "timesheet", "re"), ["recall", "return"]),
-    (("why-not", "timesheet", "W1/2026-03-02", "re"), ["recall", "restart", "return"]),
+    (("why-not", "timesheet", "W1/2026-03-02", "re"), ["recall", "return"]),
     (("fire", "timesheet", "return", "W1/2026-03-02", "--set", ""), ["reason="]),
     (("run", "post_t"), ["post_transactions"]),
     (("run", "post_transactions", "u"), ["until="]),
