@@ -5,8 +5,9 @@ Nothing of a pack is carried out here, and no store is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from .check_share_outs import check_share_outs
 from .check_sources import check_sources
 from .check_states import check_states
 from .check_workflows import check_workflows
-from .errors import Diagnostic, in_order
+from .errors import Diagnostic, Place, in_order
 from .library import Built, Library
+from .pack_data import lines_of
 from .schemas import problems
 
+_BLOCK = re.compile(r"[|>][-+0-9]*$")
 CODES = {
     "R200": "an expression cannot be read",
     "R201": "a name leads nowhere",
@@ -66,6 +69,7 @@ CODES = {
     "R506": "a source leads nowhere",
     "R507": "a choice is passed over by the rows of a posting",
     "R508": "an account key has no account",
+    "R509": "two rows of a posting write the same entry",
 }
 
 CHECKS: tuple[Callable[[Findings], None], ...] = (
@@ -103,7 +107,21 @@ def check(pack: Pack, folder: Path | None = None) -> list[Diagnostic]:
     for each in CHECKS:
         each(findings)
     check_sources(findings, folder)
-    return in_order(findings.found)
+    lines = lines_of(pack.files)
+    return in_order(_where_it_stands(diagnostic, lines) for diagnostic in findings.found)
+
+
+def _where_it_stands(diagnostic: Diagnostic, lines: Mapping[str, list[str]]) -> Diagnostic:
+    """Bring a place behind the end of its line, in a text that goes on below, to the line where it stands."""
+    place, written = diagnostic.place, lines.get(diagnostic.place.file, [])
+    line, column = place.line, place.column
+    is_block = 1 < line <= len(written) and _BLOCK.search(written[line - 2])
+    while 0 < line < len(written) and column > len(written[line - 1]) + 1:
+        indent = len(written[line]) - len(written[line].lstrip())
+        if is_block:  # what is indented further than the first line belongs to the text
+            indent = min(indent, len(written[place.line - 1]) - len(written[place.line - 1].lstrip()))
+        line, column = line + 1, column - len(written[line - 1]) - 1 + indent
+    return replace(diagnostic, place=Place(place.file, line, column)) if line != place.line else diagnostic
 
 
 @dataclass

@@ -5,14 +5,15 @@ Which accounts there are is looked up in the decision's own rows, or in the mast
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from . import definitions as d
-from .check_constants import Region, constant, region
+from .check_brought import brought
+from .check_constants import Region, region
 from .check_decisions import answering_names
 from .check_findings import Findings, mark
 from .check_proofs import TOO_MANY, columns_of, searched
-from .check_tables import DAY, Column, Row, days, outside, prove, said_of
+from .check_tables import DAY, Column, Row, are_days, days, in_case, outside, prove
 from .definitions import Element
 from .model import Type
 from .scopes import NO_RECORD, Names
@@ -31,11 +32,11 @@ def check_accounts(f: Findings) -> None:
     if of is None or not used:
         return
     answering = answering_names(f.library, decision, of)
-    rows = _master_rows(f, decision, answering) if decision.rows_of else _own_rows(decision, answering)
+    rows = _rows(f, decision)
     if rows is None:
         _report_open(f, decision)
     else:
-        _check_keys(f, decision, answering, rows, used)
+        _check_keys(f, decision, answering, _regions(rows, answering), used)
 
 
 def _used_keys(f: Findings) -> Iterator[tuple[str, Element]]:
@@ -76,12 +77,11 @@ def _check_keys(
     for key, e in used.items():
         asked = [row for row in found if _KEY not in row or row[_KEY].holds(key)]
         rest = [{path: region for path, region in row.items() if path != _KEY} for row in asked]
-        proof = prove([*rest, *outside(rest)], columns, gaps=1)
+        proof = prove([*rest, *_before(rest)], columns, gaps=1)
         if not proof.whole:
             f.not_proved(f"that the account key `{key}` has an account", TOO_MANY, mark(e))
         elif proof.gaps:
-            case = said_of(proof.gaps[0], columns)
-            said = f"decision `{decision.name}` finds no account for `{key}`{' when ' + case if case else ''}"
+            said = f"decision `{decision.name}` finds no account for `{key}`{in_case(proof.gaps[0], columns)}"
             f.say("R508", said, mark(e), hint)
 
 
@@ -97,12 +97,21 @@ def _is_searched(row: Row, decision: d.Decision) -> bool:
 # --- rows as regions -------------------------------------------------------------------------------------------------
 
 
-def _own_rows(decision: d.Decision, answering: Names) -> list[Row]:
+def _rows(f: Findings, decision: d.Decision) -> Sequence[d.Row] | None:
+    if not decision.rows_of:
+        return decision.rows
+    found = brought(f, decision)
+    return None if found is None else [row for _, row in found]
+
+
+def _regions(rows: Iterable[d.Row], answering: Names) -> list[Row]:
     found: list[Row] = []
-    for row in decision.rows:
+    for row in rows:
         cells = {cell.path: _region(cell, answering.type_of(cell.path)) for cell in row.cells}
-        on = days(row.since, row.until)
-        if None not in cells.values():  # what is wrong with a cell is told where rows are checked
+        if None not in cells.values() and are_days(
+            row.since, row.until
+        ):  # what is wrong is told where rows are checked
+            on = days(row.since, row.until)
             known = {path: cell for path, cell in cells.items() if cell is not None}
             found.append({**known, DAY: on} if on else known)
     return found
@@ -112,23 +121,6 @@ def _region(cell: d.Cell, type_: Type | None) -> Region | None:
     return region(cell, type_.given()) if type_ and type_.kind != "unknown" else None
 
 
-def _master_rows(f: Findings, decision: d.Decision, answering: Names) -> list[Row] | None:
-    """The master rows that a decision looks among; None where the pack brings none. They are taken to be in use."""
-    master = next((e for e in f.elements("master") if e.source.name == decision.rows_of), None)
-    record = f.library.record(decision.rows_of or "")
-    if master is None or record is None:
-        return None
-    return [_master_row(row, record, decision, answering) for row in master.items("rows")]
-
-
-def _master_row(e: Element, record: d.Record, decision: d.Decision, answering: Names) -> Row:
-    """Fields named like inputs are the conditions, empty meaning any."""
-    found: dict[tuple[str, ...], Region] = {}
-    for name in decision.inputs:
-        type_ = answering.type_of((name,))
-        said = e.word(name) or (record.fields[name].default if name in record.fields else None)
-        value = constant(type_.given(), said) if type_ and said else None
-        if type_ and value is not None:
-            found[name,] = Region(type_.given(), frozenset({value}))
-    on = days(e.maybe("from"), e.maybe("until"))
-    return {**found, DAY: on} if on else found
+def _before(rows: Sequence[Row]) -> list[Row]:
+    """Nothing is expected before the first day on which a row holds; what ends has to be followed by another."""
+    return [row for row in outside(rows) if row[DAY].low is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import definitions as d
+from .check_brought import check_brought
 from .check_findings import Findings, mark, mark_key
 from .check_rows import check_answer, check_rows, key_orders
 from .definitions import Element
@@ -37,6 +38,7 @@ def _check_decision(f: Findings, e: Element, decision: d.Decision, of: d.Record)
     _check_otherwise(f, e, decision, answering)
     if isinstance(e.at("rows").value, dict):
         _check_rows_of(f, e.at("rows"), e, decision, answering)
+        check_brought(f, e, decision, answering)
     else:
         check_rows(f, e, decision, answering)
 

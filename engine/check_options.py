@@ -1,19 +1,21 @@
 """Proves that postings pass no option over: what its rows tell apart by choices, they tell apart for every choice.
 
 A posting where no row matches writes nothing, which is to be said on purpose: by a row without entries, or for all of
-them by `otherwise`.
+them by `otherwise`. Every row that matches is written, so that two which write the same entry are looked at, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from .check_balance import BalanceRow, Question
-from .check_constants import Region
-from .check_findings import Findings, mark_key
+from .check_constants import Region, witness
+from .check_findings import Findings, mark, mark_key
 from .check_proofs import TOO_MANY
 from .check_tables import Column, Path, prove, said_of
 from .definitions import Element
+from .errors import WARNING
 
 _ASKED = ("choice", "yes_or_no", "text", "ref")  # of amounts and days none is an option
 _HINT = "add a row (without entries it writes nothing), or say `otherwise: nothing`"
@@ -61,3 +63,41 @@ def _groups(rows: Sequence[BalanceRow]) -> Iterator[list[BalanceRow]]:
             asked |= {question for row in near for question in _choices(row)}
             left = [row for row in left if row not in near]
         yield group
+
+
+# --- the same entry twice ---
+
+Entry: TypeAlias = tuple[str, ...]
+
+
+def check_twice(f: Findings, rows: Sequence[BalanceRow | None]) -> None:
+    """Warn where two rows that may match together write an entry of one side, account key and amount."""
+    writers: dict[Entry, list[BalanceRow]] = {}
+    for row in [row for row in rows if row is not None]:
+        for entry in _entries(row):
+            for other in writers.setdefault(entry, []):
+                _report_twice(f, other, row, entry)
+            writers[entry].append(row)
+
+
+def _entries(row: BalanceRow) -> dict[Entry, None]:
+    """What tells the entries of a row from those of others; an amount that the row works out is only its own."""
+    found: dict[Entry, None] = {}
+    for e in row.e.items("entries"):
+        side, amount = "debit" if e.has("debit") else "credit", e.word("amount")
+        own = str(row.e.path[-1]) if row.e.has("let") or row.e.has("decide") else ""
+        further = [str(one.at(key).value) for one in (row.e, e) for key in ("dimensions", "account_by") if one.has(key)]
+        found[(row.over, side, e.word(side), amount, own, *further)] = None
+    return found
+
+
+def _report_twice(f: Findings, one: BalanceRow, other: BalanceRow, entry: Entry) -> None:
+    mine, its = ({row.question(path)[1]: cell for path, cell in row.regions.items()} for row in (one, other))
+    found = witness(mine, its)
+    if found is None:
+        return
+    _, side, key, amount, *_ = entry
+    names = [f"`{row.e.word('name', f'row {int(row.e.path[-1]) + 1}')}`" for row in (one, other)]
+    said = f"rows {' and '.join(names)} both {side} `{key}` with {amount}{' when ' + found if found else ''}"
+    where = mark(other.e.at("name")) if other.e.has("name") else mark(other.e)
+    f.say("R509", said, where, "every row that matches is written; tell them apart by `when`", WARNING)

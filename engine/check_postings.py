@@ -13,7 +13,7 @@ from .check_cells import check_cells
 from .check_decisions import input_types
 from .check_findings import Findings, list_elements, mark, mark_key
 from .check_formulas import check_named
-from .check_options import check_options
+from .check_options import check_options, check_twice
 from .check_workflows import check_requirements
 from .definitions import Element
 from .errors import Place
@@ -39,6 +39,7 @@ def check_postings(f: Findings) -> None:
             rows = [_check_row(f, row, names, ledger, i) for i, row in enumerate(e.items("rows"))]
             check_balance(f, rows)
             check_options(f, e, rows)
+            check_twice(f, rows)
             _check_sources(f, e)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from itertools import pairwise
 
 from . import definitions as d
 from .check_constants import Region, Regions, all_covered, witness
 from .check_findings import Findings, mark, mark_key
-from .check_tables import DAY, MOST_TOLD, MOST_TRIED, Column, Path, days, outside, prove, said_of
+from .check_tables import DAY, MOST_TOLD, MOST_TRIED, Column, Path, days, days_between, in_case, outside, prove
 from .definitions import Element
 from .model import DATE, TEXT
 from .scopes import Names
@@ -98,10 +97,7 @@ def report_days_left_out(f: Findings, rows: list[Row], decision: d.Decision) -> 
     for group in groups.values():
         in_time = sorted(group, key=lambda row: row.days)
         for before, after in pairwise(in_time):
-            last, first = days(before.row.until, None), days(after.row.since, None)
-            if last and first and first.low > last.low + 1:
-                left = [date.fromordinal(day).isoformat() for day in (last.low + 1, first.low - 1)]
-                between = f"on {left[0]}" if left[0] == left[1] else f"from {left[0]} to {left[1]}"
+            if between := days_between(before.row.until, after.row.since):
                 said = (
                     f"rows `{before.row.name}` and `{after.row.name}` have the same cells, but neither holds {between}"
                 )
@@ -133,8 +129,7 @@ def prove_rows(f: Findings, e: Element, rows: list[Row], decision: d.Decision, a
         f.not_proved(what, TOO_MANY, mark_key(e.at("rows")))
         return
     for gap in proof.gaps:
-        case = said_of(gap, columns)
-        f.say("R407", f"no row answers{' when ' + case if case else ''}", mark_key(e.at("rows")),
+        f.say("R407", f"no row answers{in_case(gap, columns)}", mark_key(e.at("rows")),
               "add a row, or say `otherwise`: an answer, or the refusal")  # fmt: skip
     for index, row in enumerate(rows):
         if asks_order and index not in proof.reached:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from . import definitions as d
 from .check_findings import Asked, Findings, mark, mark_key
+from .check_tables import days_between
 from .definitions import Element
 from .expression_sql import sql_number
 from .model import DATE, Type
@@ -150,12 +151,23 @@ def check_masters(f: Findings) -> None:
             if f.library.creations(record):
                 f.say("R208", f"`{record.name}` has several creation events, so rows cannot be created", mark(name))
             continue
+        _check_keys(f, e, record)
         for row in e.items("rows"):
             given = f.constants(row, fields, f"`{event}` of `{record.name}`")
             f.needed(fields, given, mark(row), f"`{event}` of `{record.name}`")
             for key in given & fields.keys():
                 if fields[key].type.kind == "ref":
                     f.known(row.at(key), fields[key].type.of)
+
+
+def _check_keys(f: Findings, e: Element, record: d.Record) -> None:
+    """No two rows have one key."""
+    seen: set[tuple[str, ...]] = set()
+    for row in e.items("rows"):
+        key = tuple(row.word(name) for name in record.key)
+        if key in seen:
+            f.say("R209", f"two rows are `{'/'.join(key)}`", mark(row.at(record.key[0])))
+        seen |= {key} if all(key) and key else set()
 
 
 def check_parameters(f: Findings) -> None:
@@ -182,6 +194,8 @@ def check_days(f: Findings, rows: list[Element], what: str) -> None:
         if before.word("until", "9999") >= after.word("from"):
             day = after.word("from") or before.word("until") or "any day"
             f.say("R401", f"{what} has two values on {day}", mark(after.at("from")))
+        elif left := days_between(before.word("until"), after.word("from")):
+            f.say("R408", f"{what} has no value {left}", mark(after.at("from")))
 
 
 def check_dates(f: Findings, row: Element) -> bool:

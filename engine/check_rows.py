@@ -49,7 +49,7 @@ def check_rows(f: Findings, e: Element, decision: d.Decision, answering: Names) 
         case "unique":
             report_overlaps(f, e, rows, "both answer")
         case "most_specific":
-            rows = _check_key_sets(f, e, rows)
+            rows = check_key_sets(f, e, rows)
         case "collect":
             check_places(f, e, rows, decision)
     if decision.hit != "collect":
@@ -57,10 +57,10 @@ def check_rows(f: Findings, e: Element, decision: d.Decision, answering: Names) 
 
 
 def _check_row(f: Findings, e: Element, row: d.Row, decision: d.Decision, answering: Names) -> Row:
-    check_dates(f, e)
+    is_dated = check_dates(f, e)
     regions = check_cells(f, e, _InputsOnly(answering), read=(answering, _paths_read(decision)))
     check_answer(f, e.at("then"), decision)
-    return Row(e, row, regions, len(regions) == len(row.cells))
+    return Row(e, row, regions, is_dated and len(regions) == len(row.cells))
 
 
 def _paths_read(decision: d.Decision) -> dict[Parts, Parts]:
@@ -81,7 +81,7 @@ class _InputsOnly(Names):
         return [] if path else list(self.further)
 
 
-def _check_key_sets(f: Findings, e: Element, rows: list[Row]) -> list[Row]:
+def check_key_sets(f: Findings, e: Element, rows: list[Row]) -> list[Row]:
     """A row belongs to the key set whose inputs it fills; inputs in no key set are ordinary conditions.
 
     Gives the rows that belong to one.

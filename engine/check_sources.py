@@ -1,4 +1,4 @@
-"""Checks that every `source` leads somewhere: to a section of a text, or by the id of an example in its form."""
+"""Checks that every `source` leads somewhere: to a section of a text, or by the id of an example to a test of it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def check_sources(f: Findings, folder: Path | None) -> None:
     """
     ours = library()
     places = (folder, ours.root) if folder else (ours.root,)
+    tested = {p for test in f.pack.all("test") for _, text in _sources(test.body) for p in _NEXT.split(text)}
     for document in f.pack.documents:
         if folder is None and document.pack not in ours.folders:
             continue
@@ -35,6 +36,9 @@ def check_sources(f: Findings, folder: Path | None) -> None:
         for path, text in _sources(document.body):
             for part in _NEXT.split(text):
                 _check(f, Element(source, path, text), part, places)
+                if document.kind != "test" and _EXAMPLE.fullmatch(part) and part not in tested:
+                    said = f"no test shows the example `{part}`"
+                    f.say("R506", said, mark(Element(source, path, text)), "a test says so by its own `source`")
 
 
 def _sources(body: Any) -> Iterator[tuple[Route, str]]:

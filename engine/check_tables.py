@@ -189,6 +189,26 @@ def days(since: str | None, until: str | None) -> Region | None:
     return Region(DATE, None, low, False, high, False)
 
 
+def are_days(since: str | None, until: str | None) -> bool:
+    """Whether these are days, the last one not before the first."""
+    try:
+        on = days(since, until)
+    except ValueError:
+        return False
+    return on is None or on.low is None or on.high is None or bool(on.low <= on.high)
+
+
+def days_between(last: str | None, first: str | None) -> str:
+    """The days after the last one of a row and before the first one of the next, in words; empty without any."""
+    if not last or not first:
+        return ""
+    low, high = date.fromisoformat(last).toordinal() + 1, date.fromisoformat(first).toordinal() - 1
+    if low > high:
+        return ""
+    left = [date.fromordinal(day).isoformat() for day in (low, high)]
+    return f"on {left[0]}" if low == high else f"from {left[0]} to {left[1]}"
+
+
 def outside(rows: Iterable[Row]) -> list[Row]:
     """Rows for the days before the first and after the last on which any row holds: then nothing is expected."""
     dated = [row.get(DAY) for row in rows]
@@ -200,6 +220,12 @@ def outside(rows: Iterable[Row]) -> list[Row]:
 
 
 # --- words -----------------------------------------------------------------------------------------------------------
+
+
+def in_case(case: Case, columns: Mapping[Path, Column]) -> str:
+    """The same to end a sentence: ` when amount = empty on 2026-01-01`."""
+    said = said_of(case, columns)
+    return f" when {said}" if said and not said.startswith(" ") else said
 
 
 def said_of(case: Case, columns: Mapping[Path, Column]) -> str:
