@@ -441,15 +441,21 @@ def status(ctx: click.Context, limit: int | None) -> int:
 
 
 @charter.command(cls=PackCommand)
+@click.option(
+    "--setup", is_flag=True, help="Say instead what records on their way will lack: prices, accounts, people."
+)
 @click.pass_context
-def doctor(ctx: click.Context) -> int:
+def doctor(ctx: click.Context, setup: bool) -> int:
     """Look at versions, settings, tables, rules, protections, clock and who you are, with what to do.
 
     Exit code 6 where integrity is broken. That every record is what the log says, `verify` proves.
-    """
-    from .engine.commands_doctor import print_health
 
-    return print_health(called(ctx))
+    With --setup everything that records wait for is tried, without writing anything; what would be refused for want of
+    a row, an account, a person is printed. Exit code 4 where there is any.
+    """
+    from .engine.commands_doctor import print_health, print_setup
+
+    return print_setup(called(ctx)) if setup else print_health(called(ctx))
 
 
 # --- packs -----------------------------------------------------------------------------------------------------------

@@ -106,10 +106,12 @@ def next_steps(charter: Charter, record: str, id_: int, actor: Actor | None = No
 class Next:
     """Asks which events are possible, and for whom, within one transaction; `actor` is who looks, if anybody does."""
 
-    def __init__(self, charter: Charter, session: Session, rules: Rules, actor: Actor | None) -> None:
+    def __init__(
+        self, charter: Charter, session: Session, rules: Rules, actor: Actor | None, gatherer: Gatherer | None = None
+    ) -> None:
         self.session, self.rules, self.library, self.actor = session, rules, rules.library, actor
         self.clock, self.one_login = charter.clock, charter.is_demonstration
-        self.gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), rules.decided)
+        self.gatherer = gatherer or Gatherer(rules.library, rules.metadata, session, Facts(), rules.decided)
         self.actors = active_actors(session, rules.metadata, self.clock.today)
         self.known: dict[int, Asking] = {}
 
@@ -170,11 +172,14 @@ class Asking:
     def looked_into(self, rows: Sequence[list[Any]]) -> tuple[list[Firing], list[Firing]]:
         """The firings of all these rows, and those of them of which something can be said."""
         firings = [self.begun(row) for row in rows]
+        return firings, self.known_of(firings)
+
+    def known_of(self, firings: Sequence[Firing]) -> list[Firing]:
         # Where it rests on something that only whoever fires it will give, nothing can be said of it before.
         asked = [f for f in firings if all(f.v[p.GIVEN][i] is not None for i in self.given)]
         with localcontext(EXACT):
             self.work.evaluation.compute(self.program, asked)
-        return firings, [f for f in asked if not f.pending]
+        return [f for f in asked if not f.pending]
 
     def open_to(self, actor: Actor, rows: Sequence[list[Any]]) -> Iterator[tuple[int, Delegator | None]]:
         """(id, in whose place) for each of these rows on which the actor may fire it."""
@@ -207,11 +212,30 @@ class Asking:
                 rights, kept_from = self.rights(firing, earlier)
                 yield firing.id, self.step(firing, rights, kept_from, self.may(firing, earlier))
 
-    def begun(self, row: list[Any]) -> Firing:
+    def without_people(self, asked: Sequence[tuple[Root, list[Any]]]) -> Iterator[tuple[Root, str]]:
+        """(root, who is lacking) for each of these rows, as its root has left it, on which nobody may fire it."""
+        known = self.known_of([self.begun(row, root) for root, row in asked])
+        fitting = [f for f in known if self.program.when is None or self.program.when(f.v)]
+        # What the roots have done so far was done by nobody.
+        permission = self.acting(UNKNOWN)
+        earlier = [permission.earlier(rule, fitting) for rule in self.program.people] if fitting else []
+        for firing in fitting:
+            rights, kept_from = self.rights(firing, earlier)
+            if rights and not any(right.people for right in rights):
+                who = " or ".join(dict.fromkeys(right.said for right in rights))
+                but = (
+                    f"but not for {', '.join(kept_from)}: somebody else must do it"
+                    if kept_from
+                    else "and there is nobody"
+                )
+                yield firing.root, f"`{self.transition.event}` is for {who}, {but}."
+
+    def begun(self, row: list[Any], root: Root | None = None) -> Firing:
         given = tuple(row[self.place[n]] if n in self.place else None for n in self.program.taken)
         v: list[Any] = [None] * self.program.width
         v[p.OWN], v[p.GIVEN], v[p.SETTING] = row, given, self.work.setting
-        return Firing(Root(Request(self.record.name, self.transition.event, row[0])), None, self.program, row[0], v)
+        root = root or Root(Request(self.record.name, self.transition.event, row[0]))
+        return Firing(root, None, self.program, row[0], v)
 
     def step(self, firing: Firing, rights: tuple[Right, ...], kept_from: Mapping[str, str], may: bool) -> NextStep:
         t = self.transition

@@ -609,3 +609,32 @@ def test_the_environment_says_who_acts(setting: Desk) -> None:
     setting.extra = {"CHARTER_ACTOR": "pat"}
     assert setting.data("fire", "customer", "create", "--set", "number=C-9", "--set", "name=N")["done"] == 1
     assert setting.data("history", "customer", "C-9")["events"][0]["actor"] == "pat"
+
+
+# --- what is not set up ----------------------------------------------------------------------------------------------
+
+
+def lacking(desk: Desk) -> dict[tuple[str, str], tuple[int, list[str]]]:
+    found = desk.data("doctor", "--setup", code=4)["lacking"]
+    return {(f["lacks"], f["name"]): (sum(f["records"].values()), f["events"]) for f in found}
+
+
+def test_what_submitted_hours_will_lack_is_told_before_anybody_approves_them(desk: Desk) -> None:
+    """Approver, profile and account are missed at once; a price hides what comes after; nothing is left behind."""
+    assert desk.data("doctor", "--setup")["lacking"][0]["says"] == "Vouchers of company NORTH begin with C-000001."
+    desk.must("--as", "pat", "fire", "posting_setup", "close", "payroll_allocation")
+    desk.must("--as", "pat", "fire", "profile_rule", "close", "time_and_material")
+    desk.must("fire", "role_grant", "revoke", "-", "--where", "role == 'director'")
+    desk.must("fire", "role_grant", "revoke", "-", "--where", "held_for == 'project/P-400'")
+    before = (desk.folder / desk.db).read_bytes()
+    found = lacking(desk)
+    assert (desk.folder / desk.db).read_bytes() == before
+    assert {name: events for name, (_, events) in found.items()} == {
+        ("decision", "account"): ["transaction post"], ("decision", "profile"): ["transaction post"],
+        ("people", "approve"): ["hour_line approve", "timesheet approve"], ("series", "costs"): ["transaction post"],
+    }  # fmt: skip
+    desk.must("--as", "pat", "fire", "hour_price", "close", "-", "--where", "state == 'open'")
+    assert ("decision", "sales_price") in lacking(desk)
+    (price, *_) = (f for f in desk.data("doctor", "--setup", code=4)["lacking"] if f["name"] == "sales_price")
+    assert (price["events"], price["to_do"]) == (["hour_line approve"], "add a hour_price")
+    assert price["place"] == "rules/prices/sales_price.yaml:2"
