@@ -74,15 +74,28 @@ def _check_keys(
         columns[chooser] = Column(columns[chooser].type.given())
     found = [searched(row, decision, columns) for row in rows if _is_searched(row, decision)]
     hint = f"add a row to {'`master: ' + decision.rows_of + '`' if decision.rows_of else 'the decision'}"
+    by_key = _for_key(found, used)
     for key, e in used.items():
-        asked = [row for row in found if _KEY not in row or row[_KEY].holds(key)]
-        rest = [{path: region for path, region in row.items() if path != _KEY} for row in asked]
+        rest = by_key[key]
         proof = prove([*rest, *_before(rest)], columns, gaps=1)
         if not proof.whole:
             f.not_proved(f"that the account key `{key}` has an account", TOO_MANY, mark(e))
         elif proof.gaps:
             said = f"decision `{decision.name}` finds no account for `{key}`{in_case(proof.gaps[0], columns)}"
             f.say("R508", said, mark(e), hint)
+
+
+def _for_key(rows: Sequence[Row], keys: Iterable[str]) -> dict[str, list[Row]]:
+    """What rows ask besides the account key, by each of the keys; so that each row is not looked at for every key."""
+    found: dict[str, list[Row]] = {key: [] for key in keys}
+    for row in rows:
+        rest = {path: region for path, region in row.items() if path != _KEY}
+        asked = row.get(_KEY)
+        named = found if asked is None or asked.values is None else map(str, asked.values)
+        for key in named:
+            if key in found and (asked is None or asked.holds(key)):
+                found[key].append(rest)
+    return found
 
 
 def _is_searched(row: Row, decision: d.Decision) -> bool:
