@@ -59,7 +59,7 @@ def _plain_kept(kept: int, kind: str) -> str:
     return shown(from_kept(kept, kind))
 
 
-def _of_each_kind(converted: Callable[[Any, str], Any]) -> dict[str, Callable[[Any], Any]]:
+def _of_each_kind(converted: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
     """A conversion for each kind of number; the same values come again and again."""
     return {kind: lru_cache(maxsize=1 << 16)(partial(converted, kind=kind)) for kind in SCALES}
 
