@@ -135,7 +135,8 @@ class Work:
                 firings = self.evaluation.go_on(program, firings, stage)
             self.bring_about(effect, firings, depth)
 
-    def next_id(self, record: str) -> int:
+    def next_id(self, record: str, _alias: int = 0) -> int:
+        """The next number of a record type; for which name of a rule it is matters only to who takes it again."""
         return self.session.next_id(record)
 
     # --- what comes of it ---

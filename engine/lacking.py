@@ -269,7 +269,7 @@ class _Trial(Work):
                 self.gatherer.pending.rows[program.record.name][firing.id] = (row, firing.root)
         return ready
 
-    def next_id(self, record: str) -> int:
+    def next_id(self, record: str, _alias: int = 0) -> int:
         return next(self.new_ids)
 
     def refuse(self, root: Root, rule: str, message: str, place: Place) -> None:

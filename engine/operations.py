@@ -181,13 +181,17 @@ class Operations:
             return
         lines = ["def compute(vs, next_id):", "    for v in vs:"]
         for operation in run:
-            source = f"next_id({operation.record!r})" if isinstance(operation, p.Alias) else operation.sources[0]
+            source = operation.sources[0] if not isinstance(operation, p.Alias) else numbered(operation)
             if operation.guards and not operation.always:
                 source = f"({source}) if {guard_of(operation)} else None"
             lines.append(f"        v[{operation.index}] = {source}")
         space = self.executed(lines, rule)
-        aliases = tuple(o.index for o in run if isinstance(o, p.Alias))
-        yield p.Segment(None, space["compute"], run[-1].index, run[0].late, aliases, run[0].stage)
+        yield p.Segment(None, space["compute"], run[-1].index, run[0].late, run[0].stage)
+
+
+def numbered(alias: p.Alias) -> str:
+    """The source of the number of a record to be created."""
+    return f"next_id({alias.record!r}, {alias.index})"
 
 
 def guard_of(operation: p.Operation) -> str:

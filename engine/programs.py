@@ -344,14 +344,12 @@ class Program:
 
 @dataclass
 class Segment:
-    """Either one reading or a run of computations compiled into one loop; `upto` is the last index it fills,
-    `aliases` those that number records to be created, in order."""
+    """Either one reading or a run of computations compiled into one loop; `upto` is the last index it fills."""
 
     reading: Operation | None
-    compute: Callable[[Sequence[Values], Callable[[str], int]], None] | None
+    compute: Callable[[Sequence[Values], Callable[[str, int], int]], None] | None
     upto: int
     late: bool = False
-    aliases: tuple[int, ...] = ()
     stage: int = 0
 
 

@@ -231,8 +231,7 @@ class Again:
             if segment.reading is not None:
                 self.put_back(segment.reading, v, hashes.get(segment.reading.index))
             elif segment.compute is not None:
-                numbers = iter([(ids or {}).get(alias) for alias in segment.aliases])
-                segment.compute([v], lambda _, numbers=numbers: next(numbers))  # type: ignore[misc]
+                segment.compute([v], lambda _, alias: (ids or {}).get(alias))  # type: ignore[arg-type,return-value]
 
     def alias_ids(self, stage: int) -> dict[int, int]:
         """The numbers of the records created so far, by the place of their name among the values."""

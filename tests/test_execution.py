@@ -73,7 +73,7 @@ def test_what_another_state_allows_is_said(depot: World) -> None:
     sent(depot)
     assert said(depot.fire("order", "check", "1")) == (
         'order 1 cannot `check` from "sent" and "waiting"; '
-        "possible here: bill, clash, pack, recount, take_back, tally. [check]"
+        "possible here: bill, clash, pack, part, recount, take_back, tally. [check]"
     )
 
 
@@ -449,6 +449,16 @@ def test_what_rests_on_steps_comes_out_again(everywhere: World) -> None:
     recounted(everywhere, "2", "5")
     everywhere.must("order", "tally", "1")
     assert verify(Charter(everywhere.store, "test", clock()), reperform=True).problems == []
+
+
+def test_what_was_not_created_has_no_number_when_it_is_taken_again(depot: World) -> None:
+    """The number of what was created stays with its own name."""
+    ordered(depot, lines=[("A", "2")])
+    depot.must("order", "part", "1")
+    depot.must("order", "change", "1", urgency="high")
+    depot.must("order", "part", "1")
+    assert depot.rows("SELECT count(*) FROM movement") == [(3,)]
+    assert verify(Charter(depot.store, "test", clock()), reperform=True).problems == []
 
 
 def test_what_is_set_after_a_step_is_in_the_chunk_as_alone(depot: World) -> None:
