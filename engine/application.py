@@ -15,9 +15,10 @@ from .completion import EVENT, FIELD, RECORD, Completion, complete
 from .errors import InvalidInput, Refused, UsageFault
 from .facts import digest
 from .firings import Actor, Request, Root
-from .library import Library, in_reference_order
+from .library import Library
 from .log_texts import UNREADABLE
-from .notation import KeyText, convert
+from .masters import Otherwise, missing_rows, otherwise
+from .notation import KeyText
 from .pack_data import Pack, rules_broken
 from .store import Session, Store
 from .tables import PACK, STORE, Declared, changed_types
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Setup:
-    """What `init` would do or did: tables and old records in words, what was created, and what was refused."""
+    """What `init` would do or did: tables and old records in words, what was created, and what was refused.
+
+    `otherwise` are records that stay as they are, although the pack says something new of them.
+    """
 
     migration: Migration
     completion: Completion
     pack: str
     roots: list[Root] = field(default_factory=list)
+    otherwise: list[Otherwise] = field(default_factory=list)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -158,15 +163,16 @@ class Charter:
 
         def work(session: Session) -> Setup:
             migration, completion = self.prepared(session, before, rules)
+            differing = otherwise(session, before, rules.library) if before else []
             if planned:
-                return Setup(migration, completion, pack.hash)
+                return Setup(migration, completion, pack.hash, [], differing)
             migration.apply(session)
             completion.apply(session, rules.metadata)
             demonstrated = demonstration if is_new else None
             roots = self.put_in(session, rules, pack, actor, completion, demonstrated)
             if any(r.reasons for r in roots):
                 raise Refused("The pack is not put in force:\n" + "\n".join(refusals(roots)))
-            return Setup(migration, completion, pack.hash, roots)
+            return Setup(migration, completion, pack.hash, roots, differing)
 
         done = self.store.within(work)
         self.__dict__.pop("rules", None)
@@ -218,7 +224,7 @@ class Charter:
         acting = Batch(rules, self.store, actor, self.clock, one_login=self.is_demonstration)
         in_force = setting_up if is_new else acting
         roots += in_force.piece(session, list(self.put_in_force(session, rules, pack, compiled, completion)))
-        for requests in master_rows(rules, session):
+        for requests in missing_rows(rules, session):
             roots += setting_up.piece(session, requests)
         return roots
 
@@ -254,44 +260,6 @@ class Charter:
     def first_grant(self, administrator: str) -> Request:
         values = {"actor": KeyText(administrator), "role": "administrator", "from": self.clock.today}
         return Request("role_grant", "grant", None, values, "init")
-
-
-def master_rows(rules: Rules, session: Session) -> Iterator[list[Request]]:
-    """The pack's master rows that the store does not hold yet, record type by record type, the referred ones first."""
-    library = rules.library
-    documents = list(library.pack.all("master"))
-    names = {str(doc.body.get("master") or doc.body.get("of") or doc.name) for doc in documents}
-    for name in in_reference_order(library, names):
-        record = library.record(name)
-        if record is None:
-            continue
-        event = library.creation_event(record) or ""
-        fields = library.creation_fields(record, event)
-        requests = []
-        for doc in documents:
-            if str(doc.body.get("of") or doc.name) != name:
-                continue
-            for index, row in enumerate(doc.body.get("rows") or []):
-                values = {n: convert(str(v), fields[n]) for n, v in row.items() if n in fields and v is not None}
-                requests.append(Request(name, event, None, values, str(doc.place(("rows", index)))))
-        there = keys_there(rules, session, name, requests)
-        yield [r for r in requests if key_of(record.key, r) not in there]
-
-
-def key_of(key: Iterable[str], request: Request) -> tuple[str, ...]:
-    return tuple(str(request.values.get(n)) for n in key)
-
-
-def keys_there(rules: Rules, session: Session, name: str, requests: list[Request]) -> set[tuple[str, ...]]:
-    """The keys of these requests that the store holds already."""
-    from .facts import Facts
-    from .gathering import Gatherer
-
-    record = rules.library.record(name)
-    assert record is not None
-    gatherer = Gatherer(rules.library, rules.metadata, session, Facts(), {})
-    wanted = {"/".join(key_of(record.key, r)): key_of(record.key, r) for r in requests}
-    return {wanted[k] for k in gatherer.ids_of(name, wanted)} if record.key else set()
 
 
 def refusals(roots: Iterable[Root]) -> Iterator[str]:

@@ -41,7 +41,8 @@ from .tables import HEAD
 class Call:
     """One call of the command line. `now` is the moment at which it was made; `debug` asks where faults arose.
 
-    `now_is_set`: not the clock says it, but whoever calls.
+    `now_is_set`: not the clock says it, but whoever calls. `compares_packs`: say so where the pack that was asked for
+    is not the one in force.
     """
 
     db: str
@@ -51,6 +52,7 @@ class Call:
     now: str
     debug: bool = False
     now_is_set: bool = False
+    compares_packs: bool = True
 
     # --- what is worked on ---
 
@@ -61,7 +63,7 @@ class Call:
     @cached_property
     def charter(self) -> Charter:
         charter = Charter(self.store, self.login, Clock(self.now))
-        if self.pack_asked and charter.setting("pack"):
+        if self.compares_packs and self.pack_asked and charter.setting("pack"):
             self.compare_packs(charter)
         return charter
 

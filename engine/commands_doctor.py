@@ -12,7 +12,7 @@ from .doctor import BROKEN, PROBLEM, Finding, Patient, examine
 from .errors import BROKEN as EXIT_BROKEN
 from .errors import DONE, REFUSED
 from .explanation_rules import at
-from .lacking import NUMBERS, PEOPLE, Lacking, lacking
+from .lacking import PEOPLE, TOLD, Lacking, lacking
 from .notation import counted
 
 COLUMNS = ("lacks", "says", "records", "such as", "for", "to do")
@@ -58,7 +58,7 @@ class Wanting:
     @property
     def to_do(self) -> str:
         lack = self.found.lack
-        if lack.kind == NUMBERS:
+        if lack.kind in TOLD:
             return ""
         if lack.kind == PEOPLE:
             return "grant a role, or name somebody"
@@ -80,7 +80,7 @@ class Wanting:
 
 
 def print_setup(call: Call) -> int:
-    """Print what records that are on their way will lack; number series are made by themselves and only told."""
+    """Print what records that are on their way will lack, and what is only told."""
     keys, progress = Keys(call.library), Progress()
     with call.store.reading() as session:
         found = lacking(call.charter, session, progress.at)
@@ -89,7 +89,7 @@ def print_setup(call: Call) -> int:
     sheet = call.sheet(COLUMNS, "lacking")
     for each in found:
         sheet.add(Wanting(each, keys.of(*each.example)))
-    refusing = [f for f in found if f.lack.kind != NUMBERS]
+    refusing = [f for f in found if f.lack.kind not in TOLD]
     sheet.end(sound=not refusing)
     call.say(
         f"{counted(len(refusing), 'thing')} lacking." if refusing else "Nothing is lacking for what is on its way."

@@ -12,6 +12,9 @@ from . import catalog
 from .application import Charter, Setup
 from .commands import Call, pack_folder
 from .errors import DONE, InvalidPack, UsageFault, errors_of
+from .explanation_lines import told
+from .explanation_rules import at
+from .masters import Otherwise
 from .notation import counted
 from .store import Store
 
@@ -45,6 +48,8 @@ def set_up(call: Call, wishes: Wishes) -> int:
     """Create the store for the pack or bring it up to it; a store that is there is for its administrators to change."""
     administrator, demonstration, plan = wishes.administrator, wishes.demonstration, wishes.plan
     pack = checked_pack(call)
+    # The pack that is named is the one that is to be put in force.
+    call.compares_packs = False
     before = call.charter.setting("pack")
     is_new = before is None
     if not is_new:
@@ -58,11 +63,20 @@ def set_up(call: Call, wishes: Wishes) -> int:
     sheet = call.sheet(["step"], "steps", pack=pack.name, version_of_pack=pack.version, planned=plan)
     for step in steps_of(setup, in_detail=plan or not is_new or call.shape == "json"):
         sheet.add(Step(step))
-    sheet.end()
+    sheet.end(otherwise=[otherwise_data(each) for each in setup.otherwise])
+    for each in setup.otherwise:
+        call.say(f"note: {each.says}{told(at(each.place))}")
     call.say(set_up_said(call, setup, before, acting, plan))
     if not plan:
         call.say_head()
     return DONE
+
+
+def otherwise_data(found: Otherwise) -> dict[str, Any]:
+    """A record that is otherwise than its row, as JSON."""
+    fields = {n: {"record": was, "pack": now} for n, (was, now) in found.fields.items()}
+    place = at(found.place) or None
+    return {"record": found.record, "key": found.key, "fields": fields, "events": list(found.events), "place": place}
 
 
 def keep_to_pack(call: Call, pack: catalog.Pack, replaced: str | None) -> None:

@@ -27,6 +27,7 @@ from .facts import Facts
 from .firings import Firing, Request, Root
 from .frozen import frozen
 from .gathering import Gatherer
+from .masters import otherwise
 from .money import EXACT
 from .next_steps import UNKNOWN, Next
 from .processes import requests
@@ -42,7 +43,8 @@ Ahead: TypeAlias = "tuple[d.Record, Root, list[Any]]"
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
-DECISION, RECORD, PEOPLE, NUMBERS = "decision", "record", "people", "series"
+DECISION, RECORD, PEOPLE, NUMBERS, ROW = "decision", "record", "people", "series", "row"
+TOLD = (NUMBERS, ROW)  # what nothing is refused for
 
 
 @frozen
@@ -82,9 +84,19 @@ class Lacking:
 
 
 def lacking(charter: Charter, session: Session, watch: Callable[[int], None]) -> list[Lacking]:
-    """All that would be refused for want of something, by kind and name; `watch` is told how many more were tried."""
-    found = _Search(charter, session, watch).all()
-    return sorted(found.values(), key=lambda f: (f.lack.kind, f.lack.name, f.lack.says))
+    """All that would be refused for want of something, by kind and name; `watch` is told how many more were tried.
+
+    Besides, the records that are otherwise than the rows of the pack.
+    """
+    found = [*_Search(charter, session, watch).all().values(), *rows_otherwise(charter, session)]
+    return sorted(found, key=lambda f: (f.lack.kind, f.lack.name, f.lack.says))
+
+
+def rows_otherwise(charter: Charter, session: Session) -> Iterator[Lacking]:
+    for found in otherwise(session, charter.rules.library):
+        events = {f"{found.record} {event}" for event in found.events}
+        records = {found.record: {found.id}}
+        yield Lacking(Lack(ROW, found.record, found.says), found.place, {found.says}, events, records)
 
 
 # --- which records, and what lies ahead of them ---

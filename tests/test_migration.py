@@ -442,6 +442,39 @@ def test_new_record_types_and_rows_come_with_the_pack(everywhere: World, extende
     assert [r for r in brought_up(everywhere, pack).roots if r.request.record == "shelf"] == []
 
 
+def test_records_that_are_there_stay_and_are_told_where_the_pack_says_otherwise(
+    everywhere: World, extended: Extended
+) -> None:
+    """What somebody changed is left alone, and so is what the pack says as before; the plan tells the same."""
+    shelf = (
+        "record: shelf\ndoc: A shelf.\nkey: [number]\nworkflows: [shelf]\nfields:\n  number: {type: text, doc: Number.}\n"
+        "  at: {ref: account, optional: true, doc: Where.}\n  width: {type: number, default: 1, doc: How wide.}\n"
+        "  name: {type: text, optional: true, doc: Name.}\n",
+        "workflow: shelf\ndoc: It stands.\nof: shelf\nstates: {open: {doc: Stands.}, shut: {doc: Is shut., final: true}}\n"
+        "transitions:\n"
+        "  - {event: create, doc: New., from: nothing, to: open, who: {role: clerk}, takes: [number, at, width, name]}\n"
+        "  - {event: move, doc: Elsewhere., from: open, to: open, who: {role: clerk}, takes: [at, width]}\n"
+        "  - {event: shut, doc: Shut., from: open, to: shut, who: {role: clerk}}\n",
+    )
+    rows = "master: shelf\ndoc: Shelves.\nrows:\n"
+    first = extended(*shelf, rows + '  - {number: a, at: "1200", width: 2}\n  - {number: b}\n  - {number: c}\n')
+    brought_up(everywhere, first)
+    World(everywhere.store, first).must("shelf", "move", "b", width="7")
+    changed = extended(*shelf, rows + '  - {number: a, at: "4000"}\n  - {number: b}\n  - {number: d, name: D}\n')
+    for planned in (True, False):
+        assert [(o.key, o.fields, o.events, o.says) for o in brought_up(everywhere, changed, planned).otherwise] == [
+            ("a", {"at": ("1200", "4000"), "width": ("2", "1")}, ("move",),
+             "shelf a stays as it is: at is 1200, in the pack 4000; width is 2, in the pack 1. "
+             "To change it: charter fire shelf move a --set at=4000 --set width=1"),
+            ("c", {}, (), "shelf c stays, and the pack has no row for it any more."),
+        ]  # fmt: skip
+    World(everywhere.store, changed).must("shelf", "shut", "d")
+    (named,) = brought_up(everywhere, extended(*shelf, rows + "  - {number: d, name: E}\n")).otherwise[2:]
+    assert (named.says, named.place.line) == (
+        "shelf d stays as it is: name is D, in the pack E. No event that is possible changes that.", 4
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("was", "becomes"),
     [
