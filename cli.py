@@ -381,12 +381,13 @@ def report(ctx: click.Context, statement: str, given: tuple[str, ...]) -> int:
 
 @charter.command(cls=PackCommand)
 @click.argument("subject", nargs=-1, required=True, metavar="VOUCHER[/LINE] | RECORD ID [FIELD]")
+@click.option("--as-test", is_flag=True, help="Write a rule test of what happened, with what was there before.")
 @click.pass_context
-def why(ctx: click.Context, subject: tuple[str, ...]) -> int:
+def why(ctx: click.Context, subject: tuple[str, ...], as_test: bool) -> int:
     """Explain a voucher, an entry, a record or a field: rule, values read, people, source row."""
-    from .engine.commands_audit import print_why
+    from .engine.commands_audit import print_example, print_why
 
-    return print_why(called(ctx), subject)
+    return (print_example if as_test else print_why)(called(ctx), subject)
 
 
 @charter.command("why-not", cls=PackCommand)

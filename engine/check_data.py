@@ -115,6 +115,9 @@ def _check_as_in(f: Findings, e: Element) -> None:
 
 def _check_action(f: Findings, e: Element, may_lack: bool) -> None:
     """One thing that is done; where a refusal is expected, it may be wrong in what it gives."""
+    for warning in e.items("acknowledge"):
+        if str(warning.value) not in f.library.warnings:
+            f.unknown("warning", str(warning.value), mark(warning), f.library.warnings)
     if e.has("run"):
         _check_run(f, e, may_lack)
         return

@@ -255,8 +255,7 @@ def warnings_named(library: Library, names: Sequence[str]) -> frozenset[str]:
     """The warnings that are accepted; an event may fire others, so any of the pack may be named."""
     if not names:
         return frozenset()
-    flows = [w for record in library.records() for w in library.workflows_of(record)]
-    known = {w.name for flow in flows for t in flow.transitions for w in t.warnings if w.name}
+    known = library.warnings
     if wrong := [str(unknown("warning", name, sorted(known))) for name in names if name not in known]:
         raise UsageFault("\n".join(wrong))
     return frozenset(names)

@@ -9,7 +9,7 @@ from typing import Any
 
 from .commands import Call
 from .commands_events import Wishes, asked_for
-from .errors import BROKEN, DONE
+from .errors import BROKEN, DONE, REFUSED
 from .explanation_data import Event, as_data
 from .explanation_lines import as_lines, brief_lines, said_besides
 from .explanations import history, why
@@ -51,6 +51,24 @@ def print_why(call: Call, subject: Sequence[str]) -> int:
     else:
         print("\n".join(as_lines(explanation)))
     return DONE
+
+
+def print_example(call: Call, subject: Sequence[str]) -> int:
+    """Print a rule test of the event that made a figure or a record what it is, and say what came of it."""
+    from .trial_writing import example_of
+
+    example = example_of(call.charter, " ".join(subject))
+    verdict = example.verdict
+    if call.shape == "json":
+        print_json({"version": 1, "test": example.name, "yaml": example.text, "passed": verdict.passed,
+                    "failures": list(verdict.told)})  # fmt: skip
+    else:
+        print(example.text, end="")
+    if verdict.passed:
+        call.say(f"{example.name} passes by the rules that were in force.")
+        return DONE
+    call.say(f"{example.name} does not pass, though it is what happened:\n" + "\n".join(verdict.told))
+    return REFUSED
 
 
 def print_why_not(call: Call, name: str, key: str, event: str, wishes: Wishes) -> int:

@@ -165,6 +165,7 @@ class _Examples:
         if ledger and ledger.series:
             yield f"{self.start} why {next(iter(ledger.series.values()))}-000001/1"
         yield f"{self.start} why {self.record().name} {self.key(self.record())}"
+        yield f"{self.start} why {self.record().name} {self.key(self.record())} --as-test"
 
     def for_why_not(self) -> Iterable[str]:
         if event := self.event(self.record()):

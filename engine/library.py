@@ -192,6 +192,12 @@ class Library:
             paths += [(name, *rest) for rest in inner]
         return paths
 
+    @cached_property
+    def warnings(self) -> frozenset[str]:
+        """The names of all warnings: an event may fire others, so whoever fires it may meet any of them."""
+        flows = [w for record in self.records() for w in self.workflows_of(record)]
+        return frozenset(w.name for flow in flows for t in flow.transitions for w in t.warnings if w.name)
+
     # --- what the ledger offers to measures ---
 
     @cached_property

@@ -125,7 +125,10 @@ def run(
         yield roots, len(wanted)
 
 
-def run_within(batch: Batch, session: Session, process: d.Process, values: Mapping[str, Value]) -> list[Root]:
+def run_within(
+    batch: Batch, session: Session, process: d.Process, values: Mapping[str, Value],
+    acknowledged: frozenset[str] = frozenset(),
+) -> list[Root]:  # fmt: skip
     """Run it inside an open transaction."""
-    wanted = requests(batch.rules, session, process, values)
+    wanted = requests(batch.rules, session, process, values, acknowledged)
     return [root for piece in pieces(wanted, process.chunk) for root in batch.piece(session, piece)]

@@ -91,7 +91,8 @@ class Comparison:
                 yield f"{text.place}: a {record.name} has no `{name}`."
                 continue
             found = self.value(record, id_, path)
-            wanted: Any = None if text.text == "none" else convert(text.text, d.Field(name, type_.given()))
+            is_none = text.text == "none" and "none" not in type_.choices
+            wanted: Any = None if is_none else convert(text.text, d.Field(name, type_.given()))
             if type_.kind == "ref":
                 found = None if found is None else self.key(type_.of, found)
                 wanted = None if wanted is None else str(wanted)
@@ -168,6 +169,10 @@ class Comparison:
         for name in ("series", "date", "currency", "posting"):
             if e.has(name) and str(getattr(head, name)) != e.word(name):
                 yield f"{e.at(name).place}: {name} is {getattr(head, name)}, expected {e.word(name)}."
+        ledger = self.library.manifest.ledger
+        company = self.key(ledger.company, head.company) if ledger else ""
+        if e.has("company") and company != e.word("company"):
+            yield f"{e.at('company').place}: company is {company}, expected {e.word('company')}."
 
     def dimensions(self, e: Element, voucher: Voucher) -> Iterator[str]:
         for name, wanted in words(e.at("dimensions")).items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class Verdict:
         return (*self.failures, *(difference.said for difference in self.differences))
 
 
+def noon(day: str) -> Clock:
+    return Clock(f"{day}T12:00:00.000000Z")
+
+
 class Failed(Exception):
     """A step of a test did what it should not."""
 
@@ -80,6 +84,14 @@ def run_tests(pack: catalog.Pack, only: str = "", coverage: Coverage | None = No
             yield _one(scenes, Trial(store, rules, pack, document, coverage))
     scenes.close()
     store.close()
+
+
+def try_out(pack: catalog.Pack, document: catalog.Document, text: str) -> Verdict:
+    """Run a test, which is not one of the pack yet and stands in a file of that text, by the rules of the pack."""
+    others = tuple(each for each in pack.documents if each.kind != "test")
+    files = {**pack.files, document.place().file: text}
+    (verdict,) = run_tests(replace(pack, documents=(*others, document), files=files), document.name)
+    return verdict
 
 
 def is_meant(document: catalog.Document, only: str) -> bool:
@@ -171,7 +183,7 @@ class Trial:
         self.store, self.rules, self.pack, self.document = store, rules, pack, document
         self.watch = None if coverage is None else coverage.watch
         self.library = rules.library
-        self.clock = Clock(f"{document.body['today']}T12:00:00.000000Z")
+        self.clock = noon(str(document.body["today"]))
 
     @property
     def whole(self) -> Element:
@@ -205,14 +217,14 @@ class Trial:
     # --- steps ---
 
     def step(self, session: Session, step: Element) -> list[Root]:
-        actor = (
-            SCENE if not step.has("as") else actor_in(session, self.rules.metadata, step.word("as"), self.clock.today)
-        )
+        clock = noon(step.word("today")) if step.has("today") else self.clock
+        actor = SCENE if not step.has("as") else actor_in(session, self.rules.metadata, step.word("as"), clock.today)
         if actor is None:
             raise Failed(f"{step.place}: there is no actor `{step.word('as')}`.")
-        batch = Batch(self.rules, self.store, actor, self.clock, one_login=True, watch=self.watch)
+        batch = Batch(self.rules, self.store, actor, clock, one_login=True, watch=self.watch)
+        accepted = frozenset(step.words("acknowledge"))
         if step.has("run"):
-            return self.process(session, batch, step)
+            return self.process(session, batch, step, accepted)
         name = step.word("create") or step.word("record")
         record = self.library.record(name)
         if record is None:
@@ -220,19 +232,20 @@ class Trial:
         if step.has("create"):
             event = step.word("event") or self.library.creation_event(record) or ""
             values = self.values(step, record, event)
-            return batch.piece(session, [Request(name, event, None, values, str(step.place))])
+            return batch.piece(session, [Request(name, event, None, values, str(step.place), accepted)])
         values = self.values(step, record, step.word("fire"))
         ids = self.ids(session, record, step)
         if not ids:
             raise Failed(f"{step.place}: no {name} to fire `{step.word('fire')}` on.")
-        return batch.piece(session, [Request(name, step.word("fire"), i, values, str(step.place)) for i in ids])
+        event, place = step.word("fire"), str(step.place)
+        return batch.piece(session, [Request(name, event, i, values, place, accepted) for i in ids])
 
-    def process(self, session: Session, batch: Batch, step: Element) -> list[Root]:
+    def process(self, session: Session, batch: Batch, step: Element, accepted: frozenset[str]) -> list[Root]:
         process = self.library.process(step.word("run"))
         if process is None:
             raise Failed(f"{step.place}: there is no process `{step.word('run')}`.")
         given = {n: t.text for n, t in step.texts("with").items()}
-        return run_within(batch, session, process, takes_of(process.takes, given, process.name))
+        return run_within(batch, session, process, takes_of(process.takes, given, process.name), accepted)
 
     def values(self, step: Element, record: d.Record, event: str) -> dict[str, Any]:
         fields = {
