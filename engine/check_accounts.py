@@ -13,7 +13,7 @@ from .check_constants import Region, region
 from .check_decisions import answering_names
 from .check_findings import Findings, mark
 from .check_proofs import TOO_MANY, columns_of, searched
-from .check_tables import DAY, Column, Row, are_days, days, in_case, outside, prove
+from .check_tables import DAY, Column, Path, Row, are_days, days, in_case, outside, prove
 from .definitions import Element
 from .model import Type
 from .scopes import NO_RECORD, Names
@@ -35,8 +35,9 @@ def check_accounts(f: Findings) -> None:
     rows = _rows(f, decision)
     if rows is None:
         _report_open(f, decision)
-    else:
-        _check_keys(f, decision, answering, _regions(rows, answering), used)
+    elif decision.rows_of or decision.refusal:  # else rows are proved to answer in every case as they stand
+        columns = _columns(f, decision, answering, ledger)
+        _check_keys(f, decision, columns, _regions(rows, answering), used)
 
 
 def _used_keys(f: Findings) -> Iterator[tuple[str, Element]]:
@@ -65,13 +66,21 @@ def _report_open(f: Findings, decision: d.Decision) -> None:
         f.not_proved("that every account key has an account", why, mark(e.at("rows").at("of")))
 
 
-def _check_keys(
-    f: Findings, decision: d.Decision, answering: Names, rows: Sequence[Row], used: dict[str, Element]
-) -> None:
+def _columns(f: Findings, decision: d.Decision, answering: Names, ledger: d.Ledger) -> dict[Path, Column]:
+    """What may be asked: each posting answers for what chooses the order, and of companies for those that are known."""
     columns = columns_of(f, decision, answering)
-    chooser = (decision.chosen_by or "",)
-    if chooser in columns:  # each posting answers for what chooses the order, which no row can
-        columns[chooser] = Column(columns[chooser].type.given())
+    companies = tuple(sorted(f.master_keys.get(ledger.company, ())))
+    for path, column in columns.items():
+        if path == (decision.chosen_by,):
+            columns[path] = Column(column.type.given())
+        elif column.type.kind == "ref" and column.type.of == ledger.company:
+            columns[path] = Column(column.type, companies)
+    return columns
+
+
+def _check_keys(
+    f: Findings, decision: d.Decision, columns: dict[Path, Column], rows: Sequence[Row], used: dict[str, Element]
+) -> None:
     found = [searched(row, decision, columns) for row in rows if _is_searched(row, decision)]
     hint = f"add a row to {'`master: ' + decision.rows_of + '`' if decision.rows_of else 'the decision'}"
     by_key = _for_key(found, used)

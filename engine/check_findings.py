@@ -155,13 +155,14 @@ class Findings:
 
     def known(self, e: Element, record: str) -> None:
         """Warn of a value that names no master row of a record type of which the pack brings some."""
-        keys = self._master_keys.get(record)
+        keys = self.master_keys.get(record)
         if keys and isinstance(e.value, str) and e.value not in keys:
             hint = did_you_mean(e.value, keys) or "such a record would have to be made by hand"
             self.say("R211", f"`{e.value}` is no row of `master: {record}`", mark(e), hint, WARNING)
 
     @cached_property
-    def _master_keys(self) -> dict[str, set[str]]:
+    def master_keys(self) -> dict[str, set[str]]:
+        """The keys of master rows, by record type."""
         found: dict[str, set[str]] = {}
         for e in self.elements("master"):
             record = self.library.record(e.source.name)
