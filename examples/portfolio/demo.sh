@@ -1,5 +1,6 @@
 #!/bin/sh
-# A month of a small company, from its files to the ledger and to a paid invoice. Shows each command before its output; run it by `make demo`.
+# A month of a small company, from its files to the ledger, to an invoice and its payment. Run by `make demo`, it shows each command
+# before what it prints.
 # The store is build/demo.db, new each time. A step that ends otherwise than expected ends the demonstration.
 set -eu
 
@@ -74,10 +75,11 @@ tell "7. Why 468.75? The rule that wrote it, the price, the approval, the row of
 run 0 "charter why C-000001/1 > build/demo/why.txt"
 run 0 "head -n 14 build/demo/why.txt"
 run 0 "grep -m 1 -A 6 'decided cost_price' build/demo/why.txt"
-run 0 "grep -A 2 'approve of hour_line .*->' build/demo/why.txt"
-run 0 "grep -A 3 'create of hour_line' build/demo/why.txt"
+run 0 "grep -m 1 -A 2 'approve of hour_line .*->' build/demo/why.txt"
+run 0 "grep -A 3 'create of hour_line .*/1: nothing' build/demo/why.txt"
 
-tell "8. Ben proposes what is invoiced monthly. Of six hours he bills four, for a reason; what he proposed mia approves."
+tell "8. The Harbour Board pays within two weeks. Ben proposes what is invoiced monthly, and of six hours he bills four, for a
+reason. Mia approves what he proposed, which he may not."
 run 0 "charter --as pat fire contract_payer change K-10/C-10 --set payment_terms=D14"
 run 0 "charter --as ben run propose_invoices until=2026-03-31 company=NORTH"
 run 4 "charter --as ben fire proposal_line change K-10/1/3 --set quantity=4"
@@ -86,7 +88,7 @@ run 0 "charter --as ben fire invoice_proposal submit K-10/1"
 run 4 "charter --as ben fire invoice_proposal approve K-10/1"
 run 0 "charter --as mia fire invoice_proposal approve K-10/1"
 
-tell "9. The invoice is posted, and the customer pays a part of it. The rest is open, and due in two weeks."
+tell "9. The invoice is posted, and the customer pays a part of it. On April 20 the rest is six days overdue."
 run 0 "charter --as ben run post_invoices until=2026-03-31"
 run 0 "charter --as ben fire customer_payment create --set company=NORTH --set number=B-1 --set customer=C-10 \\
     --set date=2026-04-01 --set currency=EUR --set amount=15000"
@@ -99,7 +101,7 @@ tell "10. Why is revenue 480.00? The row that wrote it, and who changed the line
 run 0 "charter why I-000001/2 > build/demo/why_revenue.txt"
 run 0 "head -n 10 build/demo/why_revenue.txt"
 run 0 "charter history proposal_line K-10/1/3 > build/demo/line.txt"
-run 0 "grep -A 5 ' change of' build/demo/line.txt"
+run 0 "grep -m 1 -A 5 ' change of' build/demo/line.txt"
 
 tell "11. Everything is what the log says; every decision, taken again by the rules kept with it, comes out the same."
 run 0 "charter verify --reperform"
