@@ -492,10 +492,15 @@ def test_why_not_says_what_stands_against_an_event_and_does_nothing(desk: Desk) 
 
 
 def test_history_tells_every_event_in_every_form(desk: Desk) -> None:
-    assert [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["events"]] == ["create", "submit"]
+    told = [e["event"] for e in desk.data("history", "timesheet", "W1/2026-03-02")["events"]]
+    assert list(dict.fromkeys(told)) == ["create", "note_entry", "submit"], (
+        "each line was entered by tim for the worker"
+    )
     rows = table(desk.must("-o", "csv", "history", "timesheet", "W1/2026-03-02"))
-    assert [row[1] for row in rows] == ["event", "create", "submit"]
-    assert [row[-1] for row in rows] == ["source", f"{PORTFOLIO}/timesheets.csv:2", ""], "a command is no source"
+    assert [row[1] for row in rows] == ["event", *told]
+    assert [rows[0][-1], rows[1][-1], rows[-1][-1]] == ["source", f"{PORTFOLIO}/timesheets.csv:2", ""], (
+        "a command is no source"
+    )
     assert "submit of timesheet" in desk.must("-o", "table", "history", "timesheet", "W1/2026-03-02")
 
 
