@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .engine.errors import FAULT, USAGE, CharterFault, UsageFault
+from .engine.interruption import one_press_ends
 
 if TYPE_CHECKING:
     from .engine.commands import Call
@@ -53,7 +54,8 @@ class CommandLine(click.Group):
     ) -> None:
         self.debug = False
         try:
-            code = super().main(args, prog_name, standalone_mode=False)
+            with one_press_ends():
+                code = super().main(args, prog_name, standalone_mode=False)
             sys.stdout.flush()
         except Exception as error:
             if self.debug and not isinstance(error, click.ClickException):

@@ -16,6 +16,7 @@ from .firings import Actor, Reason, Request, Root
 from .frozen import frozen
 from .garbage import nothing_collected
 from .gathering import Gatherer
+from .interruption import heed
 from .isolation import Isolation
 from .journal import Journal
 from .library import Library
@@ -124,6 +125,7 @@ class Batch:
         return [done[i] for i in range(len(requests))]
 
     def wave(self, session: Session, requests: Sequence[Request]) -> list[Root]:
+        heed()
         with nothing_collected():
             return self.performed(session, requests)
 

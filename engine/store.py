@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from .errors import Conflict, UsageFault
+from .interruption import heed
 from .model import SCALES, Type
 from .money import LARGEST_KEPT, from_kept, shown, to_kept, whole_kept
 from .tables import COUNTER, HEAD
@@ -118,6 +119,7 @@ class Store:
         """Everything inside is written together or not at all."""
         with self.engine.connect() as connection, connection.begin():
             yield Session(self, connection)
+            heed()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -222,6 +224,7 @@ class Session:
         """The rows of a large answer, a few at a time."""
         result = self.connection.execution_options(stream_results=not self.is_sqlite).execute(statement)
         for rows in result.partitions(size):
+            heed()
             yield from rows
 
     def run(self, sql: str) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pty
 import signal
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from charter.cli import charter
 from charter.engine.commands_faults import said_of
+from charter.engine.interruption import one_press_ends
+from charter.engine.tables import SERIES
 from charter.engine.trials import Trial
 from cli_support import PORTFOLIO, ROOT, Desk, copied
 from sqlalchemy import exc
+from support import DEPOT, Stores
 
 
 @pytest.fixture(scope="module")
@@ -277,13 +279,24 @@ def test_who_interrupts_is_told_what_stands(desk: Desk, monkeypatch: pytest.Monk
     assert (result.exit_code, "stopped" in result.stderr) == (130, True)
 
 
-def interrupted(process: subprocess.Popen[str]) -> str:
-    """What a process says at its end that is interrupted until it ends, as a person would do it."""
-    for _ in range(12):
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=5)[1]
-    raise AssertionError("it goes on")
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_press_that_a_library_swallows_ends_the_work_before_it_is_written(stores: Stores) -> None:
+    """A library that calls back makes another error of it, which the caller takes for something else."""
+
+    class Odd:
+        pass
+
+    def called_back(_: Any) -> str:
+        signal.raise_signal(signal.SIGINT)
+        return "odd"
+
+    with stores.memory(DEPOT) as world:
+        with one_press_ends(), pytest.raises(KeyboardInterrupt), world.store.transaction() as session:
+            session.insert(world.rules.metadata.tables[SERIES], [("odd", 1, 1)])
+            with pytest.raises(TypeError):
+                orjson.dumps(Odd(), called_back)
+        assert world.rows(f"SELECT * FROM {SERIES}") == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -293,7 +306,8 @@ def test_an_interrupted_import_leaves_a_sound_store(desk: Desk) -> None:
     process = desk.process("--as", "pat", "import", "customer", "many.csv", "--skip-refused")
     while not desk.data("list", "customer", "--where", "number == 'X-1'")["records"]:
         assert process.poll() is None, process.communicate()
-    said = interrupted(process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
     assert (process.returncode, "Traceback" in said) == (130, False)
     count = len(desk.data("list", "customer")["records"]) - 3
     assert 0 < count < 200_000
