@@ -60,9 +60,10 @@ class Beginnings:
 
     def of(self, record: d.Record, event: str, asked: list[Asked], creating: bool) -> list[Begun]:
         """The firings of an event on records, or of one that creates, by the program of their transition."""
-        groups: dict[tuple[int, ...], tuple[list[Any], list[tuple[Asked, list[Any]]]]] = {}
+        groups: dict[int, tuple[list[Any], list[tuple[Asked, list[Any]]]]] = {}
         for a, row, possible in (self.begin_new if creating else self.begin)(record, event, asked):
-            groups.setdefault(tuple(id(t) for _, t in possible), (possible, []))[1].append((a, row))
+            # The same transitions always come as one and the same list.
+            groups.setdefault(id(possible), (possible, []))[1].append((a, row))
         return [
             begun
             for possible, members in groups.values()
@@ -116,7 +117,10 @@ class Beginnings:
         rows = self.gatherer.rows(record, [a.id for a in asked if a.id is not None])
         pending = self.gatherer.pending.rows[record.name]
         place = {name: i for i, (name, _) in enumerate(columns_of(self.library, record))}
-        transitions = [(place[w.field], t.sources, (w, t)) for w, t in self.library.transitions(record, event)]
+        transitions = self.library.transitions(record, event)
+        states = [place[w.field] for w, _ in transitions]
+        by_states: dict[tuple[Any, ...], list[Any]] = {}
+        lists: dict[tuple[int, ...], list[Any]] = {}
         for a in asked:
             assert a.id is not None
             row = rows.get(a.id)
@@ -125,11 +129,16 @@ class Beginnings:
             elif row is None:
                 self.work.refuse(a.root, event, f"There is no {record.name} {a.id}.", record.place)
             else:
-                possible = [found for state, sources, found in transitions if row[state] in sources]
+                now = tuple([row[state] for state in states])
+                possible = by_states.get(now)
+                if possible is None:
+                    applying = [i for i, (_, t) in enumerate(transitions) if now[i] in t.sources]
+                    possible = lists.setdefault(tuple(applying), [transitions[i] for i in applying])
+                    by_states[now] = possible
                 if possible:
                     yield a, row, possible
                 else:
-                    where = self.place_of(record, [found for *_, found in transitions])
+                    where = self.place_of(record, transitions)
                     self.work.refuse(a.root, event, self.impossible(record, event, row), where)
 
     def impossible(self, record: d.Record, event: str, row: list[Any]) -> str:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .execution import Work
 
 
+# Readings that give every firing a value, be it none, and refuse nothing.
+SURE = (p.Reference, p.Children, p.Measured, p.Reversible)
+
+
 class Evaluation:
     """Evaluates programs for the firings of a piece of work, all at once."""
 
@@ -30,6 +34,7 @@ class Evaluation:
 
         Of the late ones, which only refused firings need, those of the stages before are worked out, too.
         """
+        standing: list[Any] | None = None
         for segment in program.segments:
             reading = segment.reading
             if late and isinstance(reading, p.Each) and segment.stage <= stage:
@@ -38,7 +43,10 @@ class Evaluation:
                 continue
             if segment.stage > stage or (segment.stage < stage and not late):
                 continue
-            standing = list(firings) if late else standing_of(firings)
+            if standing is None:
+                standing = list(firings) if late else standing_of(firings)
+            # What may turn out to stand against a firing is asked once more; most of it never does.
+            sure = reading is None and self.loop(segment, standing)
             if isinstance(reading, p.Each):
                 self.work_out(reading, standing)
             elif isinstance(reading, p.Shared):
@@ -47,8 +55,9 @@ class Evaluation:
                 self.gatherer.read(reading, [f for f in standing if can_be_asked(reading, f)])
             elif reading is not None:
                 self.gatherer.read(reading, standing)
-            elif segment.compute is not None:
-                self.loop(segment, standing)
+                sure = isinstance(reading, SURE)
+            if not sure:
+                standing = None
 
     def work_out(self, each: p.Each, firings: Sequence[Any]) -> None:
         """The values of each element of a list, for all firings at once."""
@@ -77,11 +86,13 @@ class Evaluation:
                 said = (lambda _, problem=found.problem: problem) if found.problem else shared.refusal
                 firing.refuse_by(said, shared.place, shared.share_out.name)
 
-    def loop(self, segment: p.Segment, firings: Sequence[Firing | Element]) -> None:
+    def loop(self, segment: p.Segment, firings: Sequence[Firing | Element]) -> bool:
+        """Work out the values of a run of computations; false where some cannot be reckoned."""
         compute = segment.compute
         assert compute is not None
         try:
             compute([f.v for f in firings], self.work.next_id)
+            return True
         except (ArithmeticProblem, DecimalException, ZeroDivisionError):
             # Rare, so worth a second pass to find whose it is.
             for firing in firings:
@@ -89,6 +100,7 @@ class Evaluation:
                     compute([firing.v], self.work.next_id)
                 except (ArithmeticProblem, DecimalException, ZeroDivisionError) as problem:
                     self.refuse_reckoning(firing, problem)
+            return False
 
     def refuse_reckoning(self, firing: Firing | Element, problem: Exception) -> None:
         around = firing

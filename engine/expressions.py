@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 
 from .errors import INVALID, CharterFault, Diagnostic, Place
@@ -113,6 +114,7 @@ class Call(_Placed):
 Node: TypeAlias = Constant | Path | Unary | Binary | In | IsNone | Conditional | Call
 
 
+@lru_cache(maxsize=1 << 12)
 def parse(text: str) -> Node:
     """Read one expression; raises ExpressionError at the first character that cannot be read."""
     return _parse_span(text, 0, len(text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import select
@@ -175,7 +176,7 @@ class Gatherer:
             if key not in known:
                 rows = [r for r in stored.get(parent, ()) if r[0] not in own]
                 rows += [r for r in own.values() if r is not None and r[1] == parent]
-                rows.sort(key=lambda r: tuple((x is not None, x) for x in r[2 + len(paths) :]))
+                in_order(rows, range(2 + len(paths), len(reading)))
                 found = tuple(tuple(r[2 : 2 + len(paths)]) for r in rows)
                 known[key] = (found, self.facts.add({"children": operation.record, "of": parent, "values": found}))
             firing.v[operation.index] = known[key]
@@ -231,7 +232,7 @@ class Gatherer:
         decode = decoder(types_of(self.library, joined.record, operation.paths))
         rows = [decode(row) for row in self.session.rows(statement)]
         order = [operation.position(path) for path in ((operation.by,) if operation.by else operation.in_order)]
-        rows.sort(key=lambda r: (*((r[i] is not None, r[i]) for i in order), r[0]))
+        in_order(rows, [*order, 0])
         found: dict[tuple[Any, ...], list[list[Any]]] = defaultdict(list)
         for row in rows:
             found[tuple(row[i] for i in places)].append(row)
@@ -363,6 +364,16 @@ class Gatherer:
                 if values in asked:
                     found[asked[values]] = row[0]
         return found
+
+
+def in_order(rows: list[list[Any]], places: Sequence[int]) -> None:
+    """Sort rows by the values at some places, none before all others."""
+    if places:
+        try:
+            rows[:] = sorted(rows, key=itemgetter(*places))
+        except TypeError:
+            # None is not compared with anything.
+            rows.sort(key=lambda r: tuple([(r[i] is not None, r[i]) for i in places]))
 
 
 def typed_key(key: str, types: Sequence[Type]) -> tuple[Any, ...] | None:

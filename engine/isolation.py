@@ -7,7 +7,7 @@ the roots before it; a root that should have seen one of them is deferred and pe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import programs as p
@@ -25,6 +25,7 @@ class Isolation:
         self.gatherer = gatherer
         self.place = {id(root): i for i, root in enumerate(roots)}
         self.roots = roots
+        self.changed: dict[str, dict[Key, list[int]]] = {}
 
     def defer(self) -> None:
         """Mark every root that must go again; earlier roots come first, and only what stands counts as written."""
@@ -44,10 +45,9 @@ class Isolation:
         elif isinstance(operation, p.Find):
             yield from self.found(operation, asked)
         elif isinstance(operation, p.Children):
-            yield from self.matching(asked, self.written(operation.record, ((operation.by,),)))
+            yield from self.matching(asked, writers_of(self.written(operation.record, ((operation.by,),))))
         elif isinstance(operation, p.Reference):
-            changed = ((place, (id_,)) for id_, place, is_new in self.touched(operation.record) if not is_new)
-            yield from self.matching(asked, changed)
+            yield from self.matching(asked, self.changing(operation.record))
 
     def measured(self, operation: p.Measured, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
         measure = self.gatherer.library.measure(operation.measure)
@@ -55,7 +55,7 @@ class Isolation:
         width = len(asked[0][1])
         by = tuple(measure.by.values())[:width]
         written = self.entries(by) if measure.of == "entry" else self.written(measure.of, by)
-        yield from self.matching(asked, written)
+        yield from self.matching(asked, writers_of(written))
 
     def found(self, operation: p.Find, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
         """A look-up is missed when a written record meets its condition, as it was or as it is."""
@@ -68,32 +68,30 @@ class Isolation:
         predicate = operation.predicate
         assert predicate is not None
         for firing, _ in asked:
-            reader = self.place[id(firing.root)]
-            for writer, row in near.get(tuple(value(firing.v) for value in operation.equal_values), ()):
-                if writer < reader and predicate(firing.v, row):
+            v, reader = firing.v, self.place[id(firing.root)]
+            for writer, row in near.get(tuple([value(v) for value in operation.equal_values]), ()):
+                if writer < reader and predicate(v, row):
                     yield reader, writer
 
     def matching(
-        self, asked: Iterable[tuple[Firing, Key]], written: Iterable[tuple[int, Key]]
+        self, asked: Iterable[tuple[Firing, Key]], writers: Mapping[Key, Sequence[int]]
     ) -> Iterator[tuple[int, int]]:
-        writers: dict[Key, list[int]] = defaultdict(list)
-        for place, key in written:
-            writers[key].append(place)
-        if not writers:
-            return
-        for firing, key in asked:
-            reader = self.place[id(firing.root)]
-            for writer in writers.get(key, ()):
-                if writer != reader:
-                    yield reader, writer
+        for firing, key in asked if writers else ():
+            found = writers.get(key)
+            if found:
+                reader = self.place[id(firing.root)]
+                yield from ((reader, writer) for writer in found if writer != reader)
 
     # --- what is written ---
 
-    def touched(self, record: str) -> Iterator[tuple[int, int, bool]]:
-        """(id, place of the root, is it new) of the records that are written."""
-        pending = self.gatherer.pending
-        for id_, (_, root) in pending.rows.get(record, {}).items():
-            yield id_, self.place[id(root)], (record, id_) in pending.created
+    def changing(self, record: str) -> Mapping[Key, Sequence[int]]:
+        """The places of the roots that write stored records of a type, by the keys under which these are read."""
+        if record not in self.changed:
+            pending = self.gatherer.pending
+            rows = pending.rows.get(record, {}).items()
+            old = ((self.place[id(root)], (id_,)) for id_, (_, root) in rows if (record, id_) not in pending.created)
+            self.changed[record] = writers_of(old)
+        return self.changed[record]
 
     def written(self, record: str, paths: tuple[Parts, ...]) -> Iterator[tuple[int, Key]]:
         """The values at paths of the records that are written, before and after."""
@@ -119,3 +117,11 @@ class Isolation:
                     for e in voucher.entries:
                         key = tuple(head[n] if n in head else e[names[n]] for (n, *_) in by if n in head or n in names)
                         yield self.place[id(root)], key
+
+
+def writers_of(written: Iterable[tuple[int, Key]]) -> dict[Key, list[int]]:
+    """The places of roots by what they write."""
+    found: dict[Key, list[int]] = {}
+    for place, key in written:
+        found.setdefault(key, []).append(place)
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
-from operator import ne
+from operator import is_not
 from typing import Any
 
 from . import definitions as d
@@ -120,7 +120,9 @@ class Journal:
             elif created:
                 kept.new.append(encode(row))
             else:
-                places = tuple(compress(range(len(row)), map(ne, row, pending.before[name, id_])))
+                before = pending.before[name, id_]
+                other = compress(range(len(row)), map(is_not, row, before))
+                places = tuple([i for i in other if row[i] != before[i]])
                 if places:
                     changed[places].append(([row[i] for i in places], id_))
         for places, updates in changed.items():
@@ -189,7 +191,7 @@ class Journal:
             for key in (*hashes, *inner, basis):
                 if key is not None and key not in wanted and (stream, key) not in self.written_facts:
                     wanted[key] = contents[key]
-        self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, text) for key, text in wanted.items()])
+        self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, wanted[key]) for key in sorted(wanted)])
         self.written_facts |= {(stream, key) for key in wanted}
 
     def ledger_rows(self, firings: list[tuple[int, Firing]]) -> tuple[list[Row], list[Row], dict[int, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from .errors import IntegrityBroken
 from .facts import digest
 from .workflow_definitions import NOTHING
@@ -22,7 +24,7 @@ def changes_of(row: Any) -> dict[str, Any]:
 
     Raises IntegrityBroken where they are no such thing.
     """
-    changes = _read(row.changes)
+    changes = _written(row.changes)
     pairs = row.from_state != NOTHING
     if isinstance(changes, dict) and not (pairs and any(not _is_pair(c) for c in changes.values())):
         return changes
@@ -67,6 +69,14 @@ def _read(text: Any) -> Any:
     except (StopIteration, *UNREADABLE):
         return None
     return value if end == len(text) else None
+
+
+def _written(text: Any) -> Any:
+    """The same, faster, of what stands in a table besides: whole numbers beyond 64 bits are in none."""
+    try:
+        return orjson.loads(text)
+    except UNREADABLE:
+        return None
 
 
 def _is_pair(value: Any) -> bool:

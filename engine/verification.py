@@ -396,9 +396,10 @@ def after(values: dict[str, Any] | None, row: Any) -> dict[str, Any] | None:
     if row.to_state is None:
         return None
     changes = changes_of(row)
-    if row.from_state == d.NOTHING:
-        return dict(changes)
-    return {**(values or {}), **{name: new for name, (_, new) in changes.items()}}
+    if row.from_state == d.NOTHING or values is None:
+        values = {}
+    values.update(changes if row.from_state == d.NOTHING else {name: new for name, (_, new) in changes.items()})
+    return values
 
 
 def completed_before(
