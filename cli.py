@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .engine.errors import FAULT, USAGE, CharterFault, UsageFault
+from .engine.frozen import frozen
 from .engine.interruption import one_press_ends
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ NAMED = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Options:
     """What was said for all commands."""
 
@@ -59,6 +58,8 @@ class CommandLine(click.Group):
             sys.stdout.flush()
         except Exception as error:
             if self.debug and not isinstance(error, click.ClickException):
+                import traceback
+
                 traceback.print_exception(error)
             code = ended_by(error)
         sys.exit(code or 0)
