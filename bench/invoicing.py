@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ TO_DAY = {"until": "2026-03-31"}
 
 
 def invoices(folder: Path, lines: int) -> dict[str, Result]:
-    """Drawing up, approving and posting invoices for a tenth of the lines, a hundredth of which stands on each.
+    """Drawing up, handing in, approving and posting invoices for a tenth of the lines, a hundredth of which each has.
 
     Both sides are the better of two.
     """
@@ -35,12 +36,16 @@ def invoices(folder: Path, lines: int) -> dict[str, Result]:
         shutil.copy(before, after)
         charter = scene.opened(str(after))
         charter.rules  # noqa: B018
-        seconds.append(timed(partial(invoice, charter)))
+        spent, states = 0.0, [before]
+        for number, step in enumerate((propose, submit, approve, post)):
+            spent += timed(partial(step, charter))
+            states.append(Path(shutil.copy(after, folder / f"invoices_{number}.db")))
+        seconds.append(spent)
         posted = len(scene.ids(charter.store, "proposal_line"))
         charter.store.close()
         assert posted == count, f"{posted} lines were invoiced"
+        rows = [list(changes(*two)) for two in pairwise(states)]
         shutil.copy(before, floor)
-        rows = list(changes(before, after))
         written.append(timed(partial(write, floor, rows)))
     return {"invoices": Result(min(seconds), min(written), "s")}
 
@@ -89,16 +94,30 @@ def fees(count: int) -> Iterator[Request]:
         )  # fmt: skip
 
 
-def invoice(charter: Charter) -> None:
+def propose(charter: Charter) -> None:
+    process(charter, "propose_invoices")
+
+
+def submit(charter: Charter) -> None:
+    of_each_proposal(charter, "submit")
+
+
+def approve(charter: Charter) -> None:
+    of_each_proposal(charter, "approve")
+
+
+def post(charter: Charter) -> None:
+    process(charter, "post_invoices")
+
+
+def of_each_proposal(charter: Charter, event: str) -> None:
     batch = Batch(charter.rules, charter.store, scene.NOBODY, scene.CLOCK, one_login=True)
-    process(batch, "propose_invoices")
     proposals = scene.ids(charter.store, "invoice_proposal")
-    for event in ("submit", "approve"):
-        scene.done(batch.all_in_one([Request("invoice_proposal", event, i) for i in proposals]))
-    process(batch, "post_invoices")
+    scene.done(batch.all_in_one([Request("invoice_proposal", event, i) for i in proposals]))
 
 
-def process(batch: Batch, name: str) -> None:
+def process(charter: Charter, name: str) -> None:
+    batch = Batch(charter.rules, charter.store, scene.NOBODY, scene.CLOCK, one_login=True)
     declared = batch.rules.library.process(name)
     assert declared is not None
     for roots, _ in run(batch, declared, takes_of(declared.takes, TO_DAY, name)):
@@ -138,18 +157,23 @@ def changes(before: Path, after: Path) -> Iterator[Change]:
         yield change
 
 
-def write(store: Path, written: list[Change]) -> None:
-    """The same rows by executemany into the same tables, with the same durability, in one transaction."""
+def write(store: Path, steps: list[list[Change]]) -> None:
+    """The same rows by executemany into the same tables, with the same durability, each step in one transaction."""
     connection = sqlite3.connect(store, isolation_level=None)
     for pragma in ("foreign_keys = ON", "synchronous = FULL", "cache_size = -65536"):
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute("BEGIN IMMEDIATE")
-    for change in written:
-        for columns, rows in change.changed.items():
-            sets = ", ".join(f'"{name}" = ?' for name in columns)
-            connection.executemany(f'UPDATE "{change.table}" SET {sets} WHERE id = ?', rows)
-        if change.new:
-            marks = ", ".join("?" * len(change.new[0]))
-            connection.executemany(f'INSERT INTO "{change.table}" VALUES ({marks})', change.new)
-    connection.execute("COMMIT")
+    for written in steps:
+        connection.execute("BEGIN IMMEDIATE")
+        for change in written:
+            write_change(connection, change)
+        connection.execute("COMMIT")
     connection.close()
+
+
+def write_change(connection: sqlite3.Connection, change: Change) -> None:
+    for columns, rows in change.changed.items():
+        sets = ", ".join(f'"{name}" = ?' for name in columns)
+        connection.executemany(f'UPDATE "{change.table}" SET {sets} WHERE id = ?', rows)
+    if change.new:
+        marks = ", ".join("?" * len(change.new[0]))
+        connection.executemany(f'INSERT INTO "{change.table}" VALUES ({marks})', change.new)
