@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,11 +62,7 @@ def _plain_kept(kept: int, kind: str) -> str:
 
 def _of_each_kind(converted: Callable[..., Any]) -> dict[str, Callable[[Any], Any]]:
     """A conversion for each kind of number; the same values come again and again."""
-
-    def of(kind: str) -> Callable[[Any], Any]:
-        return lru_cache(maxsize=1 << 16)(lambda value: converted(value, kind))
-
-    return {kind: of(kind) for kind in SCALES}
+    return {kind: lru_cache(maxsize=1 << 16)(partial(converted, kind=kind)) for kind in SCALES}
 
 
 _FROM_KEPT, _PLAIN_KEPT, _TO_KEPT = _of_each_kind(from_kept), _of_each_kind(_plain_kept), _of_each_kind(to_kept)
