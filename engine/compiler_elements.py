@@ -69,6 +69,16 @@ class Elements(Conditions):
         self.seen.add(source)
         return f"v[1]{source.removeprefix('v')}"
 
+    @property
+    def record(self) -> str:
+        """The record type of the elements; empty where they are answers."""
+        return self.children.record if self.children is not None else ""
+
+    @property
+    def number(self) -> str:
+        """The source of an element's number, as it is seen from outside, where it is a record."""
+        return f"e[0][{self.children.position(('id',))}]" if self.children is not None else "None"
+
     def own(self, path: Parts) -> str:
         """The source of what an element has itself, or what is behind its references."""
         if self.children is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import definitions as d
 from . import programs as p
@@ -16,6 +16,9 @@ from .scopes import posting_names
 
 if TYPE_CHECKING:
     from .compiler import Compiler
+
+# (source that says whether it applies, lines that make its entries, lines that call these, lines that say of what)
+Row: TypeAlias = "tuple[str, list[str], list[str], list[str]]"
 
 
 class Postings:
@@ -39,16 +42,21 @@ class Postings:
         head = f"({frame.source(posting.company)}, {frame.source(posting.date)}, {currency})"
         lines: list[str] = []
         made = ["def entries(v):", "    out = []"]
+        named = ["def elements(v):", "    found = []"]
         applying = []
         for index, row in enumerate(posting.rows):
-            applies, function, calls = self.each_row(index, row) if row.for_each else self.row(index, row)
+            applies, function, calls, names = self.each_row(index, row) if row.for_each else self.row(index, row)
             applying.append(applies)
             lines += function
             made += calls
+            named += names
         self.require_row(applying)
         self.compiler.need(head)
-        entries = self.compiler.executed([*lines, *made, "    return out"], posting.name)["entries"]
-        return p.VoucherCode(posting.name, posting.series, self.compiler.function(head), entries)
+        lines += [*made, "    return out", *named, "    return found"]
+        space = self.compiler.executed(lines, posting.name)
+        return p.VoucherCode(
+            posting.name, posting.series, self.compiler.function(head), space["entries"], space["elements"]
+        )
 
     def require_row(self, applying: list[str]) -> None:
         """Where the posting says so, one of its rows applies."""
@@ -59,18 +67,20 @@ class Postings:
             checked = self.compiler.checked(self.frame, name, source, self.posting.refusal, self.posting.place)
             self.requirements.append((source, checked))
 
-    # --- rows: (source that says whether it applies, lines that make its entries, lines that call these) ---
+    # --- rows ---
 
-    def row(self, index: int, row: d.PostingRow) -> tuple[str, list[str], list[str]]:
+    def row(self, index: int, row: d.PostingRow) -> Row:
         applies = joined(self.compiler.cell_sources(self.frame, row.cells))
         self.compiler.need(applies)
         with self.compiler.under(applies):
             lines = list(self.entries(index, row, self.compiler, self.frame, self.frame))
             both = joined([g for g in (self.guard, applies) if g])
             self.requirements += [self.compiler.requirement(self.frame, r, both) for r in row.requirements]
-        return applies, lines, [f"    if {applies or 'True'}: row_{index}(v, out)"]
+        call = f"    if {applies or 'True'}: row_{index}(v, out)"
+        named = ["    out = []", call, "    found += [None for _ in out]"]
+        return applies, lines, [call], named
 
-    def each_row(self, index: int, row: d.PostingRow) -> tuple[str, list[str], list[str]]:
+    def each_row(self, index: int, row: d.PostingRow) -> Row:
         """The same for each element of a list: what the row requires is asked of every element that it applies to."""
         assert row.for_each is not None
         elements = Elements.of_list(self.frame, row.for_each, row.place, row.lets, row.uses)
@@ -86,8 +96,10 @@ class Postings:
         each = elements.finished()
         for requirement, r in asked:
             self.require_each(each, applying, requirement, r)
-        calls = [f"    for e in v[{each.index}][0]:", f"        if e[{applying}]: row_{index}(e, out)"]
-        return f"_any(_e[{applying}] for _e in v[{each.index}][0])", lines, calls
+        over, call = f"    for e in v[{each.index}][0]:", f"        if e[{applying}]: row_{index}(e, out)"
+        element = f"({elements.record!r}, {elements.number}, {'.'.join(row.for_each)!r})"
+        named = [over, "        out = []", call, f"        found += [{element} for _ in out]"]
+        return f"_any(_e[{applying}] for _e in v[{each.index}][0])", lines, [over, call], named
 
     def require_each(self, each: p.Each, applying: int, asked: p.Requirement, r: d.Requirement) -> None:
         """One requirement for all elements; it says what each of them says that does not meet it."""

@@ -140,7 +140,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One entry: its figure, the posting row that wrote it and the decision that gave its account."""
+    """One entry: its figure, the posting row that wrote it and the decision that gave its account.
+
+    `of` is the element of a list for which the row wrote it, where it writes for each.
+    """
 
     line: int
     side: str
@@ -153,6 +156,7 @@ class EntryLine:
     expressions: tuple[str, ...]
     texts: tuple[RuleText, ...]
     account_by: Decision | None
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

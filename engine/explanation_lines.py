@@ -101,7 +101,7 @@ def _entry_lines(entry: EntryLine, texts: Sequence[RuleText]) -> Iterator[str]:
     about = "".join(f", {_pair(v)}" for v in entry.dimensions)
     yield f"Line {entry.line}: {entry.side} {entry.amount} {entry.currency} to account {entry.account}{about}"
     amount = f", whose amount is `{'` or `'.join(entry.expressions)}`" if entry.expressions else ""
-    yield f"  by the row {entry.row}{amount}"
+    yield f"  by the row {entry.row}{f', for {entry.of}' if entry.of else ''}{amount}"
     for text in texts:
         yield from deeper(_text_lines(text))
     if entry.account_by is not None:

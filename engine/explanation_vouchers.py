@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,7 @@ from .explanation_past import MOST_KEYS, Past
 from .explanation_rules import at, posting_row
 from .explanation_slots import Slots
 from .money import from_kept, shown
+from .reperformance import Element, elements_of
 from .source import did_you_mean
 from .tables import ENTRY, VOUCHER
 
@@ -75,10 +76,11 @@ class Vouchers:
         causes, earlier = self.past.lineage(row)
         self.past.load([row, *causes, *earlier])
         reversed_by, original = self.mirrors(head)
+        elements = self.elements(head, row)
 
         def made() -> Explanation:
             voucher = self.voucher_head(head, row, reversed_by)
-            lines = tuple(self.entry(e, head, row) for e in entries)
+            lines = tuple(replace(self.entry(e, head, row), of=self.element(elements.get(e.line))) for e in entries)
             return Explanation(
                 subject, self.figure(voucher, lines), voucher, lines, (), self.events.event(row),
                 tuple(map(self.events.event, causes)), tuple(map(self.events.event, earlier)),
@@ -140,6 +142,27 @@ class Vouchers:
             tuple(Value(n, self.keys.said(t, values[n])) for n, t in dimensions), entry.row, expressions, texts,
             None if head.reverses else self.account_decision(entry, row, ledger.account),
         )  # fmt: skip
+
+    # --- rows that write for each element of a list ---
+
+    def elements(self, head: Row[Any], row: Row[Any]) -> Mapping[int, Element]:
+        """By its line the element for which an entry was written, where a row of the posting writes for each."""
+        _, rules = self.past.pack(row.pack)
+        posting = rules.library.posting(head.posting)
+        if head.reverses is not None or posting is None or not any(r.for_each for r in posting.rows):
+            return {}
+        table = self.past.tables[VOUCHER]
+        posted = select(table.c.id).where((table.c.log == row.id) & table.c.reverses.is_(None)).order_by(table.c.id)
+        place = [id_ for (id_,) in self.past.session.rows(posted)].index(head.id)
+        found = elements_of(self.past.session, self.past.rules, lambda pack: self.past.pack(pack)[1], row)
+        of = found[place] if place < len(found) else []
+        return {line: element for line, element in enumerate(of, 1) if element is not None}
+
+    def element(self, element: Element | None) -> str | None:
+        if element is None:
+            return None
+        record, id_, listed = element
+        return f"one of {listed}" if id_ is None else self.keys.called(record, id_)
 
     def account_decision(self, entry: Row[Any], row: Row[Any], decision: str) -> Decision | None:
         """The decision that gave an entry its account."""

@@ -237,12 +237,14 @@ class Effect:
 @dataclass(frozen=True)
 class VoucherCode:
     """How a posting makes a voucher: head(v) -> (company, date, currency); entries(v) -> list of
-    (account, account key, row, amount, dimension...)."""
+    (account, account key, row, amount, dimension...); elements(v) -> of which element of a list each entry is, as
+    (record type, its number, the list), or None."""
 
     posting: str
     series: str
     head: Callable[[Values], tuple[Any, ...]]
     entries: Callable[[Values], list[tuple[Any, ...]]]
+    elements: Callable[[Values], list[tuple[str, int | None, str] | None]]
 
 
 @dataclass

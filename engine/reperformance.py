@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import DecimalException, localcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, select
 
@@ -32,6 +32,9 @@ from .store import Session
 from .tables import FACT, LOG, VOUCHER
 
 AT_ONCE = 2000
+
+
+Element: TypeAlias = "tuple[str, int | None, str]"  # the type of a record, its number; the list that it stands in
 
 
 class Differs(Exception):
@@ -102,6 +105,21 @@ class Reperformance:
         """The facts that a fact about the elements of a list names."""
         found = self._facts.get((stream, key))
         return facts_of_elements(found) if isinstance(found, dict) else ()
+
+
+def elements_of(
+    session: Session, rules: Rules, rules_at: Callable[[str], Rules], row: Row[Any]
+) -> list[list[Element | None]]:  # fmt: skip
+    """Of which element of a list each entry is, by the vouchers that an event posted; nothing where none can tell."""
+    whole = Reperformance(session, rules, rules_at)
+    page = Page(whole, [row])
+    try:
+        with localcontext(EXACT):
+            again = Again(page, rules_at(row.pack), page.program(rules_at(row.pack), row), row)
+            again.restore()
+            return list(again.posted_for())
+    except (Differs, ArithmeticProblem, DecimalException, CharterFault, *UNREADABLE):
+        return []
 
 
 class Page:
@@ -425,6 +443,13 @@ class Again:
                 for id_, series, company, was_on, currency, posting, entries in found:
                     mirrored = [(*e[:3], -e[3], *e[4:]) for e in entries]
                     yield (posting, series, company, on or was_on, currency, mirrored, id_)
+
+    def posted_for(self) -> Iterator[list[Element | None]]:
+        """For each voucher that a posting writes, of which element of a list each of its entries is."""
+        for effect in self.program.effects:
+            applies = effect.when is None or effect.when(self.v)
+            if applies and effect.voucher is not None and (found := effect.voucher.elements(self.v)):
+                yield found
 
     def changed_effects(self) -> Iterator[str]:
         """What was created and fired, against what would be now."""

@@ -83,8 +83,10 @@ def test_a_figure_leads_back_to_the_list_and_to_what_was_decided_for_its_element
     depot.must("order", "bill", "1")
     explained = why(Charter(depot.store, "test", clock()), "O-000001/2")
     (entry,) = explained.entries
-    assert entry.expressions == ("net",)
+    assert (entry.expressions, entry.of) == (("net",), "line 1/1")
     assert "for_each: lines" in entry.texts[0].lines[2]
+    billed = why(Charter(depot.store, "test", clock()), "O-000001").entries
+    assert [e.of for e in billed] == [None, "line 1/1", "line 1/1", "line 1/3", "line 1/4", "line 1/4", "line 1/2"]
     assert entry.account_by is not None
     assert [(v.name, v.value) for v in entry.account_by.inputs] == [("account_key", "sales")]
     assert {d.decision for d in explained.event.decisions} == {"tax_rate", "account"}
