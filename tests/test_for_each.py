@@ -200,5 +200,6 @@ def test_what_is_posted_once_is_weighed_against_what_is_posted_for_each(
 ) -> None:
     """By the sum over the list, in every case that the cells tell apart."""
     diagnostics, said = said_of(laid_over(tmp_path, MISTAKES / "pack", TWICE.format(let=let, rows=rows)))
-    assert [x.code for x in diagnostics] == (["R501"] if left else [])
+    # That two rows write the same entry is warned of besides.
+    assert [x.code for x in diagnostics if x.code != "R509"] == (["R501"] if left else [])
     assert left in said
