@@ -69,7 +69,7 @@ def _check_key(f: Findings, e: Element, type_: Type) -> None:
 
 def _check_log(f: Findings, e: Element) -> None:
     """The events, states and roles that a log is said to tell of are those of the workflow."""
-    flow = f.library.workflow(e.word("workflow"))
+    flow = f.library.machine(e.word("workflow"))
     record = f.library.record(flow.of) if flow else None
     if flow is None:
         f.unknown("workflow", e.word("workflow"), mark(e.at("workflow")), f.names_of("workflow"))

@@ -44,10 +44,13 @@ class Line:
 def conform(call: Call, name: str, log: Path, mapping_name: str | None) -> int:
     """Replay a log through a workflow; print where its cases end and what they first break."""
     library = Library(checked_pack(call))
-    workflow = library.workflow(name)
+    workflow = library.machine(name)
     record = library.record(workflow.of) if workflow else None
     if workflow is None or record is None:
         raise unknown("workflow", name, [doc.name for doc in library.pack.all("workflow")])
+    if machines := library.machines_of(name):
+        said = f"What `{name}` holds is the same for all; each {record.name} lives by one more workflow besides."
+        raise UsageFault(f"{said} Say which: {', '.join(machines)}.")
     mapping = log_mapping_for(library, workflow, log, mapping_name)
     events = read_log(mapping, log_fields(library, workflow, record), log)
     found = replay(library, workflow, mapping, events)

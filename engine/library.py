@@ -68,6 +68,23 @@ class Library:
             self._sharing[name] = replace(flow, field=first.field, people=first.people) if first else flow
         return self._sharing[name]
 
+    def machine(self, name: str) -> d.Workflow | None:
+        """A workflow as records live by it: one that shares a state has what is the same for all, and its `when` holds."""
+        flow = self.workflow(name)
+        record = self.record(flow.of) if flow and flow.cells else None
+        first = self.workflow(record.workflows[0]) if record and record.workflows else None
+        if flow is None or first is None:
+            return flow
+        mine = tuple(replace(t, cells=(*flow.cells, *t.cells)) for t in flow.transitions)
+        return replace(joined(first, replace(flow, transitions=mine)), name=flow.name)
+
+    def machines_of(self, name: str) -> list[str]:
+        """The workflows that share the state of a first one, by name."""
+        flow = self.workflow(name)
+        record = self.record(flow.of) if flow and not flow.cells else None
+        is_first = record is not None and record.workflows[:1] == (name,)
+        return [w.name for w in self.workflows_of(record) if w.cells] if record and is_first else []
+
     def decision(self, name: str) -> d.Decision | None:
         return self._get("decision", name, d.build_decision)
 

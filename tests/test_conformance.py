@@ -285,6 +285,15 @@ def test_the_command_needs_no_store_and_leaves_none(desk: Desk) -> None:
     assert [path.name for path in desk.folder.iterdir()] == ["log.csv"]
 
 
+def test_one_of_several_workflows_that_share_a_state_is_replayed_with_what_is_the_same_for_all(tmp_path: Path) -> None:
+    log = "1,create\n1,estimate\n1,start\n1,finish\n2,create\n2,start\n2,reopen\n"
+    (tmp_path / "log.csv").write_text(f"case,activity\n{log}", "utf-8")
+    printed = Desk(tmp_path).data("conform", "project_cost", "log.csv")
+    assert (printed["workflow"], printed["cases"], printed["conforming"]) == ("project_cost", 2, 0)
+    assert [(end["states"], end["cases"]) for end in printed["ends"]] == [(["finished"], 1)]
+    assert [v["because"] for v in printed["violations"]] == ["here only finish is possible"]
+
+
 def test_what_is_printed_as_json_is_what_came_of_the_log(desk: Desk, tmp_path: Path) -> None:
     printed = desk.data("--pack", CLAIMS, "conform", "claim", "log.csv")
     assert {n: printed[n] for n in ("version", "workflow", "mapping", "cases", "conforming", "without_events")} == {
@@ -305,6 +314,7 @@ def test_what_is_printed_as_json_is_what_came_of_the_log(desk: Desk, tmp_path: P
             "There is no mapping `permits` of a log to decl",
         ),
         (("conform", "claim", "log.txt"), "log.txt: the name does not say which form of file this is"),
+        (("--pack", "base", "conform", "project", "log.csv"), "Say which: project_time_and_material, project_fixed"),
         (("conform", "claim", "none.csv"), "none.csv: cannot be read: No such file or directory"),
     ],
 )
