@@ -69,14 +69,11 @@ class Library:
         return self._sharing[name]
 
     def machine(self, name: str) -> d.Workflow | None:
-        """A workflow as records live by it: one that shares a state has what is the same for all, and its `when` holds."""
+        """A workflow as records live by it: one that shares a state has what is the same for all, too."""
         flow = self.workflow(name)
         record = self.record(flow.of) if flow and flow.cells else None
         first = self.workflow(record.workflows[0]) if record and record.workflows else None
-        if flow is None or first is None:
-            return flow
-        mine = tuple(replace(t, cells=(*flow.cells, *t.cells)) for t in flow.transitions)
-        return replace(joined(first, replace(flow, transitions=mine)), name=flow.name)
+        return replace(joined(first, flow), name=flow.name) if flow and first else flow
 
     def machines_of(self, name: str) -> list[str]:
         """The workflows that share the state of a first one, by name."""

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import and_, exists, false, func, not_, or_, select, true
 
 from . import definitions as d
 from .application import Charter
 from .batch import Rules
+from .cells import cell_source
 from .errors import InvalidInput
+from .expression_python import Constants, compile_function
 from .firings import Actor, Delegator
 from .model import Parts, Type
 from .money import from_kept
@@ -27,6 +29,9 @@ from .store import Session
 from .tables import LOG
 
 NO_DAY = "9999-12-31"
+
+# A transition with the workflow that it stands in.
+Way: TypeAlias = "tuple[d.Workflow, d.Transition]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +102,20 @@ class _Search:
                     if state.waits_for:
                         yield from self.of_state(record, workflow, state)
 
+    def sharing(self, record: d.Record, workflow: d.Workflow) -> list[d.Workflow]:
+        """A workflow with those by which its records live besides: the first one, or those that share its state."""
+        every = [w for w in self.library.workflows_of(record) if w.field == workflow.field]
+        return [w for w in every if not (w.cells and workflow.cells) or w.name == workflow.name]
+
     def of_state(self, record: d.Record, workflow: d.Workflow, state: d.State) -> Iterator[Group]:
-        here = [t for t in workflow.transitions if state.name in t.sources and t.who]
-        by_event = [ts for event in state.waits_for if (ts := [t for t in here if t.event == event])]
+        flows = self.sharing(record, workflow)
+        here = [(w, t) for w in flows for t in w.transitions if state.name in t.sources and t.who]
+        by_event = [ways for event in state.waits_for if (ways := [way for way in here if way[1].event == event])]
+        arriving = sorted({t.event for w in flows for t in w.transitions if t.target == state.name})
         by: dict[str | None, list[Waiting]] = defaultdict(list)
         for may in self.open_to(record, workflow, state, by_event):
             ids = list(may)
-            since, amounts = self.since(record, workflow, state, ids), self.amounts(record, ids)
+            since, amounts = self.since(record, arriving, state, ids), self.amounts(record, ids)
             for id_, delegator in may.items():
                 acting_for = delegator.number if delegator else None
                 by[acting_for].append(self.waiting(id_, since.get(id_), amounts.get(id_, (None, None))))
@@ -127,25 +139,47 @@ class _Search:
     # --- who may ---
 
     def open_to(
-        self, record: d.Record, workflow: d.Workflow, state: d.State, by_event: Sequence[Sequence[d.Transition]]
+        self, record: d.Record, workflow: d.Workflow, state: d.State, by_event: Sequence[Sequence[Way]]
     ) -> Iterator[Mapping[int, Delegator | None]]:
         """The records on which the actor may fire one of the events, and in whose place if not their own.
 
         The engine is asked wherever the database cannot be sure.
         """
         joined = Joined(self.library, self.rules.metadata, record)
-        transitions = [t for ts in by_event for t in ts]
-        # Of one event any transition may be the one that applies.
-        sure = or_(false(), *(and_(*(self.is_sure(joined, workflow, t) for t in ts)) for ts in by_event))
-        possible = or_(false(), *(self.may_have(joined, t, who) for t in transitions for who in t.who))
+        every = [way for ways in by_event for way in ways]
+        sure = or_(false(), *(self.is_sure_of_all(joined, ways) for ways in by_event))
+        possible = or_(
+            false(), *(and_(self.lives_by(joined, w), self.may_have(joined, t, who)) for w, t in every for who in t.who)
+        )
         yield from (dict.fromkeys(part) for part in parts(self.waiting_where(joined, workflow, state, sure)))
         # What is unknown is not true: an empty reference says nothing about who may by another way.
         for part in parts(self.waiting_where(joined, workflow, state, and_(possible, sure.is_not(true())))):
-            yield self.next.open_to(self.actor, record, [(workflow, t) for t in transitions], part)
+            yield self.next.open_to(self.actor, record, every, part)
 
     def waiting_where(self, joined: Joined, workflow: d.Workflow, state: d.State, condition: Any) -> list[int]:
-        statement = joined.select([("id",)]).where(joined.column((workflow.field,))[0] == state.name, condition)
+        stands = joined.column((workflow.field,))[0] == state.name
+        statement = joined.select([("id",)]).where(stands, self.lives_by(joined, workflow), condition)
         return [row[0] for row in self.session.rows(statement.order_by(joined.base.c.id))]
+
+    def lives_by(self, joined: Joined, workflow: d.Workflow) -> Any:
+        """Whether records live by a workflow: its cells ask for choices, each of which is asked here."""
+        return and_(true(), *(self.fits(joined, cell) for cell in workflow.cells))
+
+    def fits(self, joined: Joined, cell: d.Cell) -> Any:
+        column, type_ = joined.column(cell.path)
+        constants = Constants()
+        source = cell_source(cell, "v", type_, constants.constant)
+        holds = compile_function(source, ("v",), constants.names)
+        fitting = column.in_([value for value in type_.choices or (True, False) if holds(value)])
+        return or_(column.is_(None), fitting) if holds(None) else fitting
+
+    def is_sure_of_all(self, joined: Joined, ways: Sequence[Way]) -> Any:
+        """Whether the actor may whichever of these transitions of one event is the one that applies."""
+        sure = []
+        for workflow, transition in ways:
+            mine = self.is_sure(joined, workflow, transition)
+            sure.append(or_(not_(self.lives_by(joined, workflow)), mine) if workflow.cells else mine)
+        return and_(or_(false(), *(self.lives_by(joined, w) for w, _ in ways)), *sure)
 
     def is_sure(self, joined: Joined, workflow: d.Workflow, transition: d.Transition) -> Any:
         """Whether the actor has an own right, and left no trace in record and log that a rule about people may mean."""
@@ -224,10 +258,9 @@ class _Search:
 
     # --- since when, over how much ---
 
-    def since(self, record: d.Record, workflow: d.Workflow, state: d.State, ids: Sequence[int]) -> Mapping[int, str]:
+    def since(self, record: d.Record, arriving: Sequence[str], state: d.State, ids: Sequence[int]) -> Mapping[int, str]:
         """When each came into the state, or the event that is waited for was last fired without leaving it."""
         log = self.rules.metadata.tables[LOG]
-        arriving = sorted({t.event for t in workflow.transitions if t.target == state.name})
         statement = (
             select(log.c.record_id, func.max(log.c.at))
             .where(log.c.record == record.name, log.c.to_state == state.name, log.c.event.in_(arriving),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from charter.engine.application import Charter
+from charter.engine.catalog import load
 from charter.engine.waiting import Group, waiting_for
-from support import World, clock, grant, ordered
+from support import DEPOT, World, clock, grant, ordered
 from test_delegation import delegate
 
 
@@ -98,3 +100,66 @@ def test_many_are_found_by_as_many_statements_as_few(depot: World, who: str) -> 
         return depot.store.statements - before
 
     assert statements(range(1)) == statements(range(1, 12))
+
+
+CASES = """
+pack: top
+doc: More.
+version: 0.1.0
+extends: {depot}
+from: 2020-01-01
+---
+record: case
+doc: A case of one of two kinds, each of which lives by a workflow of its own.
+key: [number]
+workflows: [case, case_plain, case_odd]
+fields:
+  number: {{type: text, doc: The number.}}
+  depot:  {{ref: depot, doc: Where.}}
+  kind:   {{one_of: [plain, odd], doc: What kind.}}
+---
+workflow: case
+doc: What is the same for all.
+of: case
+states: {{open: {{doc: Is open., waits_for: close}}, closed: {{doc: Is closed., final: true}}}}
+transitions:
+  - {{event: create, doc: A new case., from: nothing, to: open, who: {{role: clerk}}, takes: [number, depot, kind]}}
+---
+workflow: case_plain
+doc: A clerk closes it.
+of: case
+when: {{kind: plain}}
+states: {{held: {{doc: Is held., waits_for: let_go}}}}
+transitions:
+  - {{event: close, name: close_plain, doc: Done., from: open, to: closed, who: {{role: clerk}}}}
+  - {{event: hold, name: hold_plain, doc: Later., from: open, to: held, who: {{role: clerk}}}}
+  - {{event: let_go, name: let_go_plain, doc: Now., from: held, to: open, who: {{role: clerk}}}}
+---
+workflow: case_odd
+doc: The keeper closes it. What is held waits for nobody.
+of: case
+when: {{kind: odd}}
+states: {{held: {{doc: Is held.}}}}
+transitions:
+  - {{event: close, name: close_odd, doc: Done., from: open, to: closed, who: {{role: keeper, of: depot}}}}
+  - {{event: hold, name: hold_odd, doc: Later., from: open, to: held, who: {{role: clerk}}}}
+  - {{event: let_go, name: let_go_odd, doc: Now., from: held, to: open, who: {{role: clerk}}}}
+"""
+
+
+def test_of_workflows_that_share_a_state_only_that_of_the_record_counts(everywhere: World, tmp_path: Path) -> None:
+    """Who may close it says the kind; where one kind waits in a state, the other in a state of that name does not."""
+    for number, text in enumerate(CASES.format(depot=DEPOT).split("---\n")):
+        (tmp_path / ("pack.yaml" if number == 0 else f"{number}.yaml")).write_text(text, "utf-8")
+    pack = load(tmp_path)
+    Charter(everywhere.store, "test", clock()).init(pack, "administrator")
+    world = World(everywhere.store, pack)
+    for kind in ("plain", "odd"):
+        for number in ("open", "held"):
+            world.create("case", number=f"{kind} {number}", depot="N", kind=kind)
+        world.must("case", "hold", f"{kind} held")
+    named = {
+        who: {(g.state, world.field("case", item.id, "number")) for g in waits_for(world, who) for item in g.items}
+        for who in ("ann", "cyd")
+    }
+    assert named == {"ann": {("open", "odd open")}, "cyd": {("open", "plain open"), ("held", "plain held")}}
