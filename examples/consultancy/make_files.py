@@ -59,6 +59,8 @@ NAMES = [
     "Yara Yilmaz", "Zoe Zander", "Alma Adler", "Bruno Bauer", "Carla Conrad", "David Decker",
 ]  # fmt: skip
 
+LATE = {("W03", date(YEAR, 1, 20)): 14}  # days; its hours go to the books of February
+
 
 def workers() -> Iterator[tuple[str, str, str, str]]:
     """Number, name, role, team."""
@@ -141,9 +143,10 @@ def contract_of(project: str) -> str:
     return next(p[3] for p in PROJECTS if p[0] == project)
 
 
-def month_of_payroll(monday: date) -> str:
-    """The month in which the sheets of a week are handed in: that of its Friday."""
-    return f"{monday + timedelta(days=4):%Y-%m}"
+def handed_in(worker: object, monday: date) -> str:
+    """The month in which the sheet of a week is handed in: that of its Friday, unless it is late."""
+    days = 4 + LATE.get((worker, monday), 0)
+    return f"{monday + timedelta(days=days):%Y-%m}"
 
 
 def write(path: Path, header: str, rows: Iterable[Sequence[object]]) -> None:
@@ -167,7 +170,7 @@ def main(folder: Path) -> None:
     write_prices(folder)
     sheets: dict[str, list[tuple[object, ...]]] = {}
     for monday, row in hour_lines():
-        sheets.setdefault(month_of_payroll(monday), []).append(row)
+        sheets.setdefault(handed_in(row[0], monday), []).append(row)
     trips: dict[str, list[tuple[object, ...]]] = {}
     for month, row in receipts():
         trips.setdefault(month, []).append(row)
@@ -208,7 +211,6 @@ def write_work(folder: Path) -> None:
     write(folder / "contract_lines.csv", "contract,number,name,method", lines)
     header = "number,name,company,group,contract_line,profit_center,invoicing_frequency"
     write(folder / "projects.csv", header, ((n, t, COMPANY, g, c, pc, f) for n, t, g, c, _, pc, f in PROJECTS))
-    write(folder / "categories.csv", "number,name,group", [("absence", "Absence", "absence")])
 
 
 def write_prices(folder: Path) -> None:
@@ -224,13 +226,13 @@ def write_prices(folder: Path) -> None:
         for currency, factor in (("EUR", 1), ("GBP", 0.86), ("USD", 1.1))
     ]
     write(folder / "hour_prices.csv", "number,company,currency,role,price,from,until", rows)
-    quoted = [("GBP", 1, 0.8612), ("USD", 1, 1.0874)]
+    quoted = [("GBP", 0.8612), ("USD", 1.0874)]  # for a euro
     rates = []
     for i, (first, last) in enumerate(months()):
-        for currency, rate, per in quoted:
-            rates.append(
-                (f"{currency}-{first:%Y-%m}", currency, "EUR", rate, f"{per + 0.0011 * (i % 5):.4f}", first, last)
-            )
+        for currency, quote in quoted:
+            name, worth, days = f"{currency}-{first:%Y-%m}", f"{quote + 0.0011 * (i % 5):.4f}", (first, last)
+            rates.append((name, currency, "EUR", 1, worth, *days))
+            rates.append((f"EUR-{name}", "EUR", currency, worth, 1, *days))
     write(folder / "exchange_rates.csv", "number,currency,into,rate,per,from,until", rates)
 
 

@@ -1,6 +1,6 @@
 """Turns open invoices into what customers pay this month: `charter -o json list invoice … | python pay.py FOLDER DAY`.
 
-Customers pay what they owe a month after the date of the invoice; one of them pays in two halves.
+Customers pay what they owe a month after the date of the invoice. One pays in two halves, one keeps something back.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 IN_HALVES = "U-04"
+KEPT_BACK = {"C-05/6": Decimal(180)}
 CENT = Decimal("0.01")
 
 
 def payments(invoices: list[dict[str, str]], day: str) -> Iterator[tuple[dict[str, str], Decimal]]:
     """An invoice and what is paid of it."""
     for invoice in invoices:
-        opened = Decimal(invoice["open"])
+        opened = Decimal(invoice["open"]) - KEPT_BACK.get(invoice["key"], 0)
         in_halves = invoice["customer"] == IN_HALVES and opened == Decimal(invoice["gross"])
-        yield invoice, (opened / 2).quantize(CENT, ROUND_HALF_UP) if in_halves else opened
+        if opened:
+            yield invoice, (opened / 2).quantize(CENT, ROUND_HALF_UP) if in_halves else opened
 
 
 def main(folder: Path, day: str) -> None:
