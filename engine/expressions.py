@@ -116,7 +116,7 @@ Node: TypeAlias = Constant | Path | Unary | Binary | In | IsNone | Conditional |
 
 @lru_cache(maxsize=1 << 12)
 def parse(text: str) -> Node:
-    """Read one expression; raises ExpressionError at the first character that cannot be read."""
+    """Read one expression, the same text once; raises ExpressionError at the first character that cannot be read."""
     return _parse_span(text, 0, len(text))
 
 
@@ -138,7 +138,8 @@ def parse_template(text: str) -> tuple[str | Node, ...]:
             parts += [plain, _parse_span(text, position + 1, end)]
             plain, position = "", end + 1
         else:
-            plain, position = plain + text[position], position + 1
+            end = brace.start() if (brace := _BRACE.search(text, position)) else len(text)
+            plain, position = plain + text[position:end], end
     return tuple(part for part in [*parts, plain] if part != "")
 
 
@@ -255,6 +256,7 @@ class _Token:
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_BRACE = re.compile(r"[{}]")
 _TOKEN = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]+)?(?![0-9A-Za-z_.]))"
     r"|(?P<text>'(?:[^']|'')*')"
