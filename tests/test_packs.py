@@ -68,6 +68,29 @@ then:
         - {credit: sales_tax_payable, amount: 288}
         - {credit: invoiced_revenue, amount: 1600}
 ---
+parameters: journals
+changes: base
+values:
+  journals_are_approved: {rows: {replace: [{from: 2000-01-01, value: true}]}}
+---
+test: a_journal_is_approved_before_it_is_posted
+doc: Nobody approved the journal of hours.
+today: 2026-03-31
+given:
+  - {as_in: journals_in_review}
+when:
+  - {fire: post, record: hour_journal, key: NORTH/J-1, as: pat}
+then: {refusal: Submit journal J-1 for approval first}
+---
+test: a_journal_of_fees_is_approved_before_it_is_confirmed
+doc: Nobody approved the journal of fees.
+today: 2026-03-31
+given:
+  - {as_in: journals_in_review}
+when:
+  - {fire: confirm, record: entry_journal, key: NORTH/FEES, as: pat}
+then: {refusal: Submit journal FEES for approval first}
+---
 test: a_large_write_down_is_approved_all_the_same
 doc: Of 1,600 there are 1,100 written down, which nobody does alone.
 today: 2026-04-05
@@ -80,12 +103,17 @@ then: {refusal: "More than 1000 is written down or discounted"}
 """
 
 
-def test_a_customer_invoices_without_approval_and_posts_discounts_apart(tmp_path: Path) -> None:
+def test_a_customer_sets_what_is_approved_and_posts_discounts_apart(tmp_path: Path) -> None:
     head = "pack: customer\ndoc: Ours.\nversion: 1.0.0\nauthor: us\nextends: base\nfrom: 2026-01-01\n"
     (tmp_path / "pack.yaml").write_text(head, encoding="utf-8")
     (tmp_path / "invoicing.yaml").write_text(OTHERWISE, encoding="utf-8")
     pack = load(tmp_path)
-    for name in ("discount_on_an_account_of_its_own", "a_large_write_down_is_approved_all_the_same"):
+    for name in (
+        "discount_on_an_account_of_its_own",
+        "a_large_write_down_is_approved_all_the_same",
+        "a_journal_is_approved_before_it_is_posted",
+        "a_journal_of_fees_is_approved_before_it_is_confirmed",
+    ):
         (verdict,) = run_tests(pack, name)
         assert verdict.failures == ()
 
