@@ -57,10 +57,10 @@ class Comparison:
         """What is not as it should be; vouchers are those written after the log's row `before`."""
         said = list(refusals([r for r in roots if r.reasons]))
         if then.has("refusal"):
-            wanted = then.word("refusal")
-            if not any(wanted in s for s in said):
-                but = "; ".join(said) or "nothing was refused"
-                yield f"{then.at('refusal').place}: expected to be refused with `{wanted}`; {but}"
+            but = "; ".join(said) or "nothing was refused"
+            for wanted in then.items("refusal"):
+                if not any(str(wanted.value) in s for s in said):
+                    yield f"{wanted.place}: expected to be refused with `{wanted.value}`; {but}"
             return
         yield from (f"refused: {s}" for s in said)
         for e in then.items("records"):

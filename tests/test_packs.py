@@ -143,6 +143,16 @@ def test_a_rule_test_can_fail() -> None:
     assert "expected 1 voucher, found 0" in told["large_claim"][0]
 
 
+def test_each_of_several_refusals_must_be_said() -> None:
+    pack = load(ROOT / "examples" / "travel_claims")
+    document = pack.find("test", "own_claim_is_not_approved")
+    assert document is not None
+    document.body["then"] = {"refusal": ["ida", "nobody"]}
+    (verdict,) = run_tests(pack, "own_claim_is_not_approved")
+    (failure,) = verdict.failures
+    assert "expected to be refused with `nobody`; " in failure
+
+
 def test_a_rule_test_needs_no_other_before_it() -> None:
     """Scenes are played once and copied: alone, after another, or twice, a test finds what it is given."""
     pack = load(ROOT / "examples" / "travel_claims")
