@@ -9,6 +9,7 @@ from .event_logs import NO_ROLE, log_fields
 from .log_mappings import is_of_log
 from .model import Type
 from .scopes import Names
+from .statement_definitions import statement_of
 
 # --- mappings ---
 
@@ -161,10 +162,29 @@ def _check_then(f: Findings, e: Element) -> None:
             if inner.has("where"):
                 f.condition(inner.at("where"), Names(f.library, record))
             _check_expected(f, inner, record)
+    for drawn in e.items("statements"):
+        _check_statement(f, drawn)
     ledger = f.library.manifest.ledger
     for voucher in e.items("vouchers"):
         if ledger is not None:
             _check_voucher(f, voucher, ledger)
+
+
+def _check_statement(f: Findings, e: Element) -> None:
+    """A statement that is expected: its name, what it takes, its figures."""
+    name = e.word("statement")
+    statement = statement_of(f.library, name) if ("statement", name) not in f.broken else None
+    if statement is None:
+        if not f.pack.find("statement", name):
+            f.unknown("statement", name, mark(e.at("statement")), f.names_of("statement"))
+        return
+    taker = f"statement `{name}`"
+    f.needed(statement.takes, f.constants(e.at("with"), statement.takes, taker), mark(e.at("statement")), taker)
+    figures = [figure.name for figure in statement.figures]
+    for line in (*(inner for _, inner in e.pairs("lines")), e.at("totals")):
+        for figure in line.value if isinstance(line.value, dict) and not statement.by_month else ():
+            if figure not in figures:
+                f.unknown("figure", figure, mark_key(line.at(figure)), figures)
 
 
 def _check_expected(f: Findings, e: Element, record: d.Record) -> None:

@@ -1,4 +1,4 @@
-"""Holds what came of a rule test against what it expects: refusal, records with their fields, vouchers with entries."""
+"""Holds what came of a rule test against what it expects: refusal, records, vouchers, statements."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from .store import Session
 from .tables import ENTRY, VOUCHER
 from .trial_differences import DIFFERS, Difference, Entry, Pair, expected_entries, told, unlike, words
 from .trial_origins import Origins
+from .trial_statements import statement_failures
 
 READ_ONLY = ("entry", "voucher")  # written by postings, not by events of their own
 
@@ -67,6 +68,8 @@ class Comparison:
             yield from self.records(e)
         if then.has("vouchers"):
             yield from self.vouchers(then, self.written(before))
+        for e in then.items("statements"):
+            yield from statement_failures(self.session, self.rules, e, self.differences)
 
     # --- records ---
 

@@ -80,3 +80,21 @@ def test_a_field_names_the_event_that_set_it(failed: Verdict) -> None:
 def test_what_is_on_the_other_side_differs_by_both(failed: Verdict) -> None:
     other = figure(failed, "debit payroll_allocation")
     assert (other.expected, other.found, other.difference) == (7, -1000, -1007)
+
+
+def test_a_statement_that_shows_other_figures_fails() -> None:
+    pack = load(library().root / "rules")
+    document = pack.find("test", "cost_of_hours_in_the_trial_balance")
+    assert document is not None
+    (expected,) = document.body["then"]["statements"]
+    expected |= {"lines": {"5000": {"closing": "801", "debt": "1"}, "1200": {"closing": "0"}}, "totals": {"debit": "1"}}
+    (verdict,) = run_tests(pack, "cost_of_hours_in_the_trial_balance")
+    assert [failure.partition(": ")[2] for failure in verdict.failures] == [
+        "trial_balance, line 5000: closing is 800, expected 801.",
+        "trial_balance, line 5000 is not shown, or has no debt.",
+        "trial_balance, line 1200 is not shown, or has no closing.",
+        "trial_balance, totals: debit is 800, expected 1.",
+    ]
+    assert [(d.about, d.difference) for d in verdict.differences] == [
+        ("trial_balance, line 5000: closing", -1), ("trial_balance, totals: debit", 799),
+    ]  # fmt: skip
