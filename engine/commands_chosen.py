@@ -40,6 +40,8 @@ def _missing(call: Call, gatherer: Gatherer, record: d.Record, missing: Sequence
     for key in missing[:MOST_NAMED]:
         near = did_you_mean(key, _some_keys(gatherer, record))
         said = f"There is no {record.name} `{key}`"
+        if paths == [("id",)] and not key.isdigit():
+            near = f"it goes by the number that `charter list {record.name}` prints"
         if len(paths) > 1 and key.count("/") != len(paths) - 1:
             near = f"its key has {len(paths)} parts: {'/'.join('.'.join(p) for p in paths)}"
         yield f"{said}; {near}." if near and not near.endswith("?") else f"{said}; {near}" if near else f"{said}."

@@ -143,8 +143,8 @@ def percents_wanted(given: Iterable[str]) -> dict[str, int]:
     for text in given:
         name, _, percent = text.rpartition("=")
         if name and name not in MEASURES:
-            near = did_you_mean(name, MEASURES)
-            raise UsageFault(f"There is no measure `{name}` of what tests reach; {near or ', '.join(MEASURES)}")
+            near = did_you_mean(name, MEASURES) or f"there are: {', '.join(MEASURES)}"
+            raise UsageFault(f"There is no measure `{name}` of what tests reach; {near}")
         if not percent.isdecimal() or int(percent) > 100:
             raise UsageFault(
                 f"`{text}` is not [MEASURE=]PERCENT, such as posting_rows=100; a percent is a whole number."

@@ -157,7 +157,9 @@ class Asking:
     """One transition asked who may fire it on records; nothing of it is worked out but what that rests on."""
 
     def __init__(self, next_: Next, record: d.Record, workflow: d.Workflow, t: d.Transition) -> None:
-        only_asking = replace(t, requirements=(), warnings=(), steps=())
+        # What must be found is looked for only where something else asks for it.
+        finds = tuple(replace(find, none_allowed=True) for find in t.finds)
+        only_asking = replace(t, requirements=(), warnings=(), steps=(), finds=finds)
         self.program = compile_transition(next_.library, record, workflow, only_asking)
         self.next, self.record, self.workflow, self.transition = next_, record, workflow, t
         clock = next_.clock

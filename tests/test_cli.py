@@ -624,6 +624,12 @@ def lacking(desk: Desk) -> dict[tuple[str, str], tuple[int, list[str]]]:
     return {(f["lacks"], f["name"]): (sum(f["records"].values()), f["events"]) for f in found}
 
 
+def test_who_may_is_told_although_the_event_needs_a_day_to_find_its_period(books: Desk) -> None:
+    steps = books.data("--as", "pat", "show", "transaction", "2")["next"]
+    (accrue,) = (step for step in steps if step["event"] == "accrue")
+    assert ([right["actors"] for right in accrue["who"]], accrue["may"]) == ([["pat"]], True)
+
+
 def test_what_submitted_hours_will_lack_is_told_before_anybody_approves_them(desk: Desk) -> None:
     """Approver, profile and account are missed at once; a price hides what comes after; nothing is left behind."""
     assert desk.data("doctor", "--setup")["lacking"][0]["says"] == "Vouchers of company NORTH begin with C-000001."

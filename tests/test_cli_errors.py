@@ -51,6 +51,16 @@ SAID: list[tuple[int, tuple[str, ...], str]] = [
     (2, ("fire", "project", "strat", "P-1"), "Did you mean `start`?\nThere are: attach, change, "),
     (2, ("fire", "customer", "change"), "Say which customer"),
     (2, ("fire", "customer", "change", "C-1O"), "There is no customer `C-1O`; did you mean `C-10`?"),
+    (
+        2,
+        ("show", "voucher", "C-000001"),
+        "There is no voucher `C-000001`; it goes by the number that `charter list voucher` prints.",
+    ),
+    (
+        2,
+        ("test", "--at-least", "rows=80"),
+        "There is no measure `rows` of what tests reach; there are: transitions, guard_out",
+    ),
     (2, ("fire", "contract_line", "change", "K-10"), "its key has 2 parts"),
     (2, ("fire", "customer", "create", "--set", "nme=x"), "does not take `nme`; did you mean `name`?"),
     (2, ("fire", "customer", "create", "--set", "name"), "`name` is not --set NAME=VALUE"),
