@@ -7,12 +7,12 @@ the work has made so far (`Pending`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from . import definitions as d
 from . import programs as p
@@ -28,6 +28,9 @@ from .queries import Joined, among, measured, parts, too_large, types_of
 from .scopes import measure_type
 from .store import Session, decoder
 from .tables import ENTRY, LOG, VOUCHER, Declared, columns_of
+
+# By this name values are given to a statement that is made once.
+AMONG = "among_given"
 
 
 @dataclass
@@ -82,13 +85,25 @@ class Gatherer:
         pending = self.pending.rows[record.name]
         missing = [i for i in dict.fromkeys(ids) if i not in pending]
         found = {i: row for i in ids if i in pending and (row := pending[i][0]) is not None}
-        columns = columns_of(self.library, record)
-        table = self.metadata.tables[record.name]
-        decode = decoder([t for _, t in columns])
-        for part in parts(missing):
-            for row in self.session.rows(select(*(table.c[n] for n, _ in columns)).where(table.c.id.in_(part))):
-                found[row[0]] = decode(row)
+        paths = tuple([(name,) for name, _ in columns_of(self.library, record)])
+        found.update((row[0], row) for row in self.stored(record.name, paths, "id", missing))
         return found
+
+    def stored(self, record: str, paths: tuple[Parts, ...], by: str, values: Iterable[int]) -> Iterator[list[Any]]:
+        """The values at paths of stored records that have one of these in the field `by`."""
+        statement, decode = self.reading(record, paths, by)
+        for part in parts(values):
+            yield from map(decode, self.session.rows(statement, {AMONG: part}))
+
+    def reading(self, record: str, paths: tuple[Parts, ...], by: str) -> tuple[Any, Callable[[Iterable[Any]], Any]]:
+        """What reads values at paths of the records that have in the field `by` what is given as AMONG; made once."""
+        made, key = self.metadata.joined, ("reading", record, paths, by)
+        if key not in made:
+            joined = self.joined(record, (paths, by))
+            among_given = joined.column((by,))[0].in_(bindparam(AMONG, expanding=True))
+            decode = decoder(types_of(self.library, joined.record, paths))
+            made[key] = joined.select(paths).where(among_given), decode
+        return made[key]  # type: ignore[no-any-return]
 
     def values(self, record: str, paths: tuple[Parts, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
         """The values at paths of records, each followed by the hash of the fact."""
@@ -101,13 +116,8 @@ class Gatherer:
         for id_, found in zip(made, self.rows_values(record, [*made.values()], paths), strict=True):
             known[id_] = self.fact_of(record, id_, found)
         stored = [i for i in wanted if i not in known and i not in fresh]
-        if stored:
-            joined = self.joined(record, paths)
-            decode = decoder(types_of(self.library, joined.record, paths))
-            statement = joined.select([("id",), *paths])
-            for part in parts(stored):
-                for row in self.session.rows(statement.where(joined.base.c.id.in_(part))):
-                    known[row[0]] = self.fact_of(record, row[0], tuple(decode(row[1:])))
+        for row in self.stored(record, (("id",), *paths), "id", stored):
+            known[row[0]] = self.fact_of(record, row[0], tuple(row[1:]))
         return known
 
     def fact_of(self, record: str, id_: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -185,13 +195,9 @@ class Gatherer:
         self, operation: p.Children, reading: tuple[Parts, ...], parents: Iterable[int]
     ) -> dict[int, list[list[Any]]]:
         """The children's values as they are stored, by parent."""
-        joined = self.joined(operation.record, reading)
-        statement = joined.select(reading)
-        decode = decoder(types_of(self.library, joined.record, reading))
         found: dict[int, list[list[Any]]] = defaultdict(list)
-        for part in parts(parents):
-            for row in self.session.rows(statement.where(joined.column((operation.by,))[0].in_(part))):
-                found[row[1]].append(decode(row))
+        for row in self.stored(operation.record, reading, operation.by, parents):
+            found[row[1]].append(row)
         return found
 
     def made_children(self, record: str, reading: tuple[Parts, ...]) -> dict[int, dict[int, list[Any] | None]]:
@@ -341,7 +347,7 @@ class Gatherer:
         return {k: i for k in keys if (i := self.keys.get((record, k))) is not None}
 
     def look_up(self, record: str, keys: Sequence[str]) -> dict[str, int]:
-        joined = self.joined(record)
+        joined = self.joined(record, "keys")
         paths = self.library.key_paths(joined.record)
         types = types_of(self.library, joined.record, paths)
         asked = {}

@@ -52,8 +52,8 @@ class Integrity:
         self, record: d.Record, places: list[int], state: int, wanted: Mapping[tuple[Any, ...], Firing]
     ) -> Iterator[tuple[int, tuple[Any, ...], Root | None]]:
         """The records that have these keys, and the root that gave or may take it in this piece of work."""
-        joined = self.gatherer.joined(record.name)
         names = [columns_of(self.library, record)[i][0] for i in places]
+        joined = self.gatherer.joined(record.name, ("holders", *names))
         pending = self.gatherer.pending.rows[record.name]
         for id_, (row, root) in pending.items():
             if row is None or not root.stands or row[state] in record.key_except:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from datetime import date
 from functools import lru_cache, partial
@@ -200,8 +200,9 @@ class Session:
         self._ids: dict[str, list[int]] = {}
         self._block: dict[str, int] = {}
 
-    def rows(self, statement: Any) -> list[Any]:
-        return list(self.connection.execute(statement).all())
+    def rows(self, statement: Any, given: Mapping[str, Any] | None = None) -> list[Any]:
+        """The rows of an answer, with what is given to the statement by name."""
+        return list(self.connection.execute(statement, given).all())
 
     def sums(self, statement: Any) -> list[list[Any]]:
         """The rows of an answer that ends with a sum of kept numbers, 0 where nothing was summed.
