@@ -26,7 +26,7 @@ def test_a_month_is_closed_and_the_books_agree_with_what_stands_behind_them(tmp_
     done = subprocess.run(script, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     compared = re.findall(r"^(.+?) +(-?[\d.]+) +(-?[\d.]+)  agree$", done.stdout, re.MULTILINE)
-    assert len(compared) == 14
+    assert len(compared) == 16
     assert all(ledger == other for _, ledger, other in compared)
     assert "\nNothing is left undone" in done.stdout
     assert "everything is as the log says" in done.stderr

@@ -79,7 +79,7 @@ run 0 "grep -m 1 -A 2 'approve of hour_line .*->' build/demo/why.txt"
 run 0 "grep -A 3 'create of hour_line .*/1: nothing' build/demo/why.txt"
 
 tell "8. The Harbour Board pays within two weeks. Ben proposes what is invoiced monthly, and of six hours he bills four, for a
-reason. Mia approves what he proposed, which he may not."
+reason. Mia approves what he proposed; he himself may not."
 run 0 "charter --as pat fire contract_payer change K-10/C-10 --set payment_terms=D14"
 run 0 "charter --as ben run propose_invoices until=2026-03-31 company=NORTH"
 run 4 "charter --as ben fire proposal_line change K-10/1/3 --set quantity=4"
