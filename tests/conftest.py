@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,10 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url
 from support import DEPOT, Stores, World, administer, at
+
+# Where the tests run behind a shell's `&` or under nohup, interrupts are ignored, by every process begun here, too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

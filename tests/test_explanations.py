@@ -248,7 +248,7 @@ def test_what_went_before_leads_back_to_the_people_and_the_source_row(posted: Wo
     told = [(e.event, e.record.split()[0]) for e in explained.earlier]
     assert told == [
         ("register", "transaction"), ("approve", "hour_line"), ("submit", "hour_line"), ("submit", "timesheet"),
-        ("create", "hour_line"), ("create", "timesheet"),
+        ("note_entry", "timesheet"), ("create", "hour_line"), ("create", "timesheet"),
     ]  # fmt: skip
     registered, approved, *_, created, _ = explained.earlier
     assert registered.caused_by == f"approve of hour_line {LINE}"
