@@ -122,18 +122,29 @@ class Work:
         firings = [f for f in firings if f.root.stands]
         if not firings:
             return
-        self.evaluation.compute(program, firings)
-        self.evaluation.check(program, firings)
-        firings = [f for f in firings if f.root.stands]
+        firings = self.checked(program, firings)
         self.settle(program, firings)
-        self.integrity.refuse_same_keys(program, firings)
+        self.keep_keys_apart(program, firings)
         stage = 0
         for effect in program.effects:
             firings = [f for f in firings if f.root.stands]
             while stage < effect.stage:
                 stage += 1
-                firings = self.evaluation.go_on(program, firings, stage)
+                firings = self.checked_again(program, firings, stage)
             self.bring_about(effect, firings, depth)
+
+    def checked(self, program: p.Program, firings: list[Firing]) -> list[Firing]:
+        """Work out what the firings rest on; gives those that nothing stands against."""
+        self.evaluation.compute(program, firings)
+        self.evaluation.check(program, firings)
+        return [f for f in firings if f.root.stands]
+
+    def checked_again(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:
+        """The same of what rests on what the steps so far have done."""
+        return self.evaluation.go_on(program, firings, stage)
+
+    def keep_keys_apart(self, program: p.Program, firings: list[Firing]) -> None:
+        self.integrity.refuse_same_keys(program, firings)
 
     def next_id(self, record: str, _alias: int = 0) -> int:
         """The next number of a record type; for which name of a rule it is matters only to who takes it again."""

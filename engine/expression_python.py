@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any, Protocol
@@ -120,6 +120,11 @@ def as_text(value: Value) -> str:
     return "none" if value is None else str(value)
 
 
+def week_start(day: date, first: date) -> date:
+    """The first day of the week, where weeks begin every seven days from `first` on, and before it."""
+    return add_days(day, -(days_between(first, day) % 7))
+
+
 def month_start(day: date) -> date:
     """The first day of the month."""
     return day.replace(day=1)
@@ -128,6 +133,11 @@ def month_start(day: date) -> date:
 def month_end(day: date) -> date:
     """The last day of the month."""
     return day.replace(day=calendar.monthrange(day.year, day.month)[1])
+
+
+def quarter_start(day: date) -> date:
+    """The first day of the quarter of the calendar year."""
+    return day.replace(month=day.month - (day.month - 1) % 3, day=1)
 
 
 def add_days(day: date, days: int) -> date:
@@ -165,9 +175,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_min": min,
     "_month_end": month_end,
     "_month_start": month_start,
+    "_quarter_start": quarter_start,
     "_round": round_half_up,
     "_sum": sum,
     "_text": as_text,
+    "_week_start": week_start,
 }
 
 _ATTRIBUTES = {"year", "month"}  # of a date
@@ -227,6 +239,7 @@ def _source(node: Node, code: Code, depth: int) -> str:
 
 
 def _binary(node: Binary, code: Code, depth: int) -> str:
+    node = _divided_last(node)
     if node.operator in ("and", "or"):
         return f"({f' {node.operator} '.join(_source(each, code, depth) for each in chain(node))})"
     if node.operator in _ORDERINGS and (choices := _choices(node.left, code) or _choices(node.right, code)):
@@ -236,6 +249,14 @@ def _binary(node: Binary, code: Code, depth: int) -> str:
     if node.operator == "/":
         return f"_divide({left}, {right})"
     return f"({left} {node.operator} {right})"
+
+
+def _divided_last(node: Binary) -> Binary:
+    """x * (y / z) as (x * y) / z, so that no share is rounded, to however many digits, before it is multiplied."""
+    for quotient, factor in ((node.right, node.left), (node.left, node.right)):
+        if node.operator == "*" and isinstance(quotient, Binary) and quotient.operator == "/":
+            return replace(quotient, left=replace(node, left=factor, right=quotient.left))
+    return node
 
 
 def _rank(node: Node, choices: tuple[str, ...], code: Code, depth: int) -> str:

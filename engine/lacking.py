@@ -255,17 +255,16 @@ class _Trial(Work):
 
     # --- what is done otherwise than by a piece of work that counts ---
 
-    def run(self, program: p.Program, firings: list[Firing], depth: int) -> None:
+    def checked(self, program: p.Program, firings: list[Firing]) -> list[Firing]:
         self.evaluation.compute(program, firings)
-        firings = self.answered(program, firings, 0)
-        self.settle(program, firings)
-        stage = 0
-        for effect in program.effects:
-            while stage < effect.stage:
-                stage += 1
-                self.evaluation.compute(program, firings, stage=stage)
-                firings = self.answered(program, firings, stage)
-            self.bring_about(effect, [f for f in firings if f.root.stands], depth)
+        return self.answered(program, firings, 0)
+
+    def checked_again(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:
+        self.evaluation.compute(program, firings, stage=stage)
+        return self.answered(program, firings, stage)
+
+    def keep_keys_apart(self, program: p.Program, firings: list[Firing]) -> None:
+        """What is only tried takes no key from anything."""
 
     def answered(self, program: p.Program, firings: Sequence[Firing], stage: int) -> list[Firing]:
         """Those that nothing is lacking for; the others stand where the event would have led them."""

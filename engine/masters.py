@@ -129,16 +129,19 @@ def compared(gatherer: Gatherer, old: Mapping[Any, Row], new: Mapping[Any, Row])
             continue
         there = ids_there(gatherer, rows)
         stored = texts_of(gatherer, known, there.values())
-        for row in rows:
-            if row.key in there:
-                has = stored[there[row.key]]
-                wanted = wanted_of(row, old.get((name, row.key)))
-                fields = {n: (has.get(n, default_text(row.record, n)), text) for n, text in wanted.items()}
-                differing = {n: pair for n, pair in fields.items() if pair[0] != pair[1]}
-                if differing:
-                    events = events_taking(gatherer.library, known, has, differing)
-                    place = row.places.get(next(iter(differing)), row.place)
-                    yield Otherwise(name, there[row.key], row.key, differing, events, place)
+        for row in [row for row in rows if row.key in there]:
+            has = stored[there[row.key]]
+            if fields := differing(row, old.get((name, row.key)), has):
+                events = events_taking(gatherer.library, known, has, fields)
+                place = row.places.get(next(iter(fields)), row.place)
+                yield Otherwise(name, there[row.key], row.key, fields, events, place)
+
+
+def differing(row: Row, old: Row | None, has: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """By field what the record has and what the row says, where these are not the same."""
+    wanted = wanted_of(row, old)
+    fields = {n: (has.get(n, default_text(row.record, n)), text) for n, text in wanted.items()}
+    return {n: pair for n, pair in fields.items() if pair[0] != pair[1]}
 
 
 def says_otherwise(old: Row | None, new: Row) -> bool:

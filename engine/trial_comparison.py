@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -132,11 +133,13 @@ class Comparison:
     def written(self, before: int) -> list[Voucher]:
         voucher, entry = self.rules.metadata.tables[VOUCHER], self.rules.metadata.tables[ENTRY]
         heads = self.session.rows(select(voucher).where(voucher.c.log > before).order_by(voucher.c.id))
-        found = []
-        for head in heads:
-            rows = self.session.rows(entry.select().where(entry.c.voucher == head.id).order_by(entry.c.line))
-            found.append(Voucher(head, tuple(map(self.entry, rows))))
-        return found
+        ids = select(voucher.c.id).where(voucher.c.log > before)
+        entries: dict[int, list[Entry]] = defaultdict(list)
+        for row in self.session.rows(
+            select(entry).where(entry.c.voucher.in_(ids)).order_by(entry.c.voucher, entry.c.line)
+        ):
+            entries[row.voucher].append(self.entry(row))
+        return [Voucher(head, tuple(entries[head.id])) for head in heads]
 
     def entry(self, row: Row[Any]) -> Entry:
         ledger = self.library.manifest.ledger

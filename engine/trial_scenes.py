@@ -19,6 +19,7 @@ from .expression_sql import sql_expression
 from .expressions import parse
 from .grants import GRANT
 from .log_texts import changes_of, reads_of
+from .masters import rows_of
 from .model import Parts, Type
 from .permission import DELEGATION
 from .queries import Joined, among, parts
@@ -292,9 +293,6 @@ def hits(operation: p.Decided, fact: Mapping[str, Any]) -> Iterator[Numbered]:
 def masters(then: Then) -> dict[str, set[str]]:
     """By record type the keys of the rows that a pack puts into every store."""
     found: dict[str, set[str]] = defaultdict(set)
-    for document in then.pack.all("master"):
-        record, rows = then.library.record(str(document.body.get("of") or document.name)), document.body.get("rows")
-        for row in rows if isinstance(rows, list) and record else ():
-            if isinstance(row, dict) and record:
-                found[record.name].add("/".join(str(row.get(name)) for name in record.key))
+    for row in (row for rows in rows_of(then.library) for row in rows):
+        found[row.record.name].add(row.key)
     return found
