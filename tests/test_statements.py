@@ -350,7 +350,7 @@ def test_nothing_posted_yet(base: World) -> None:
 def test_project_statement(base: World) -> None:
     """Projects without hours are left out; the margin is added up."""
     drawn = base.report("project_statement", **MARCH)
-    assert values(block(drawn).rows) == {"P-1": ["8", "8", "800", "1600", "800", "800"]}
+    assert values(block(drawn).rows) == {"P-1": ["8", "8", "800", "1600", "0", "800", "800"]}
     assert block(drawn).rows[0].label == ("P-1", "Design of the quay wall")
     assert block(drawn).totals is not None
 
