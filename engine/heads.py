@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import quote, unquote
 
-from .errors import InvalidInput
+from .errors import UsageFault
 
 
 def write_head(numbers: Mapping[str, int], hashes: Mapping[str, str]) -> str:
@@ -22,11 +22,11 @@ def bare_head(text: str) -> str:
 
 
 def read_head(text: str) -> dict[str, int]:
-    """How far each stream had come at a saved head; raises InvalidInput on anything else."""
+    """How far each stream had come at a saved head; raises UsageFault on anything else."""
     said, _, digest_said = bare_head(text).rpartition(":")
     try:
         if len(bytes.fromhex(digest_said)) != sha256().digest_size:
             raise ValueError
         return {unquote(s): int(n) for s, n in (part.rsplit("=", 1) for part in said.split(",") if part)}
     except ValueError:
-        raise InvalidInput(f"{text!r} is not a head; `verify` and every batch print one.") from None
+        raise UsageFault(f"{text!r} is not a head; `verify` and every batch print one.") from None

@@ -12,6 +12,8 @@ from .errors import Place
 Body: TypeAlias = "dict[str, Body] | list[Body] | str | None"
 Route: TypeAlias = "tuple[str | int, ...]"
 
+LEAST_OF_BEGINNING = 3  # letters of a word that may be the beginning of another
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -54,8 +56,10 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The one of the words that is most like the word; empty where none is near."""
-    near = difflib.get_close_matches(word, sorted(words), n=1, cutoff=0.6)
+    """The only one of the words that begins with the word, else the one most like it; empty where none is near."""
+    known = sorted(words)
+    begun = [each for each in known if each.startswith(word)] if len(word) >= LEAST_OF_BEGINNING else []
+    near = begun if len(begun) == 1 else difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return near[0] if near else ""
 
 

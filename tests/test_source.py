@@ -179,6 +179,12 @@ def test_hints_name_the_nearest_word() -> None:
     assert did_you_mean("zzz", ["project"]) == ""
 
 
+def test_hints_take_a_word_for_the_beginning_of_the_only_one_that_begins_so() -> None:
+    commands = ["list", "history", "read", "report"]
+    assert did_you_mean("hist", commands) == "did you mean `history`?"
+    assert did_you_mean("re", commands) == "did you mean `read`?", "two begin so"
+
+
 def test_clipped_text_stays_in_one_line() -> None:
     assert clipped("a\n  b") == "a b"
     assert len(clipped("x" * 100)) == 60

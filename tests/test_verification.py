@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from charter.engine import catalog
 from charter.engine.application import Charter
-from charter.engine.errors import BROKEN, IntegrityBroken, InvalidInput
+from charter.engine.errors import BROKEN, USAGE, IntegrityBroken, UsageFault
 from charter.engine.explanations import history, why
 from charter.engine.facts import digest
 from charter.engine.tables import APPEND_ONLY, protections
@@ -159,8 +159,9 @@ def test_a_saved_head_stays_valid_after_more_work(busy: World) -> None:
 
 
 def test_a_head_that_is_none_is_refused(busy: World) -> None:
-    with pytest.raises(InvalidInput, match="is not a head"):
+    with pytest.raises(UsageFault, match="is not a head") as refused:
         verified(busy, "nonsense")
+    assert refused.value.exit_code == USAGE
 
 
 def test_a_changed_amount_of_an_entry_is_found(busy: World) -> None:
