@@ -34,7 +34,7 @@ from .queries import Joined
 from .scopes import Names
 from .store import Session, Store
 from .tables import LOG
-from .trial_comparison import Comparison
+from .trial_comparison import Comparison, Failed
 from .trial_differences import Difference
 
 SCENE = Actor(None, "test", "test", frozenset(), unbound=True)
@@ -66,10 +66,6 @@ class Verdict:
 
 def noon(day: str) -> Clock:
     return Clock(f"{day}T12:00:00.000000Z")
-
-
-class Failed(Exception):
-    """A step of a test did what it should not."""
 
 
 def run_tests(pack: catalog.Pack, only: str = "", coverage: Coverage | None = None) -> Iterator[Verdict]:

@@ -98,3 +98,18 @@ def test_a_statement_that_shows_other_figures_fails() -> None:
     assert [(d.about, d.difference) for d in verdict.differences] == [
         ("trial_balance, line 5000: closing", -1), ("trial_balance, totals: debit", 799),
     ]  # fmt: skip
+
+
+def test_a_refusal_that_nobody_expected_is_told_with_what_it_left_undone() -> None:
+    """Records that were not made cannot be found; that alone would not say why."""
+    pack = load(library().root / "rules")
+    document = pack.find("test", "invoice_is_credited_twice")
+    assert document is not None
+    there, missing = ({"record": "invoice", "key": key, "fields": {"state": "posted"}} for key in ("K-1/1", "K-1/2"))
+    document.body["then"] = {"records": [missing, there]}
+    (verdict,) = run_tests(pack, "invoice_is_credited_twice")
+    refused, not_found, otherwise = verdict.failures
+    assert refused.startswith("refused: ")
+    assert "cannot `credit`" in refused
+    assert not_found.endswith("there is no invoice `K-1/2`.")
+    assert otherwise.endswith("state is credited, expected posted.")
