@@ -86,8 +86,7 @@ class Charter:
         """The rules in force; raises UsageFault where the store was never set up, IntegrityBroken as `kept_pack`."""
         wanted = self.setting("pack")
         if wanted is None:
-            url = self.store.engine.url.render_as_string(hide_password=True)
-            raise UsageFault(f"There is no Charter store at {url}: make one with `charter init`.")
+            raise UsageFault(f"There is no Charter store at {self.store.address}: make one with `charter init`.")
         return self.rules_at(wanted)
 
     def rules_at(self, pack_hash: str) -> Rules:
@@ -138,8 +137,9 @@ class Charter:
                 raise UsageFault(f"{said}; known actors: {', '.join(known)}. Name one with --as, or bind the login.")
         if found.login != self.login and not self.is_demonstration:
             raise UsageFault(
-                f"The login `{self.login}` may not act as {found.number}, "
-                f"who is bound to `{found.login or 'no login'}`."
+                f"The login `{self.login}` may not act as {found.number}, who is bound to "
+                f"{f'`{found.login}`' if found.login else 'no login'}. `charter fire actor bind {found.number} --set "
+                f"login={self.login}` binds this one; a store made with `init --demonstration` lets one act for all."
             )
         return replace(found, login=self.login)
 

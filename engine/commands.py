@@ -134,12 +134,6 @@ class Call:
     def joined(self, record: d.Record) -> Joined:
         return Joined(self.library, self.charter.rules.metadata, record)
 
-    @property
-    def store_said(self) -> str:
-        """The store's address, without a password."""
-        url = self.store.engine.url
-        return str(url.database) if self.store.dialect == "sqlite" else url.render_as_string(hide_password=True)
-
     # --- what is printed ---
 
     def say_head(self) -> None:

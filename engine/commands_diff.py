@@ -87,5 +87,5 @@ def pack_meant(call: Call, asked: str) -> Pack:
     found = call.charter.packs_kept(asked)
     if len(found) != 1:
         said = "no pack" if not found else f"{len(found)} packs"
-        raise UsageFault(f"{call.store_said} holds {said} whose hash begins with {asked}.")
+        raise UsageFault(f"{call.store.address} holds {said} whose hash begins with {asked}.")
     return found[0]

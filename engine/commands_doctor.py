@@ -34,7 +34,7 @@ class Told:
 
 def print_health(call: Call) -> int:
     """Print what was found; only where integrity is broken that is more than a word of advice."""
-    patient = Patient(call.charter, call.store_said, lambda: call.pack, call.actor_asked)
+    patient = Patient(call.charter, call.store.address, lambda: call.pack, call.actor_asked)
     findings = list(examine(patient))
     sheet = call.sheet(("about", "verdict", "says", "to do"), "findings")
     for finding in findings:

@@ -85,8 +85,8 @@ def keep_to_pack(call: Call, pack: catalog.Pack, replaced: str | None) -> None:
     if there in (*pack.chain, replaced):
         return
     raise UsageFault(
-        f"{call.store_said} works by the pack {there}, and {pack.name} does not extend it. Name the folder of {there} "
-        f"with --pack, or say --replace {there} if {pack.name} is to take its place."
+        f"{call.store.address} works by the pack {there}, and {pack.name} does not extend it. Name the folder of "
+        f"{there} with --pack, or say --replace {there} if {pack.name} is to take its place."
     )
 
 
@@ -115,7 +115,7 @@ def acting_administrator(call: Call, name: str | None, demonstration: bool) -> s
     """Who brings a store up to a pack: whoever acts; whether that is allowed the rules in force say."""
     if name is not None or demonstration:
         said = "--administrator" if name is not None else "--demonstration"
-        raise UsageFault(f"{said} is said when a store is made; {call.store_said} is there already.")
+        raise UsageFault(f"{said} is said when a store is made; {call.store.address} is there already.")
     return call.actor.number
 
 
@@ -131,7 +131,7 @@ def steps_of(setup: Setup, in_detail: bool) -> Iterator[str]:
 
 
 def set_up_said(call: Call, setup: Setup, before: str | None, acting: str, plan: bool) -> str:
-    where, what = call.store_said, f"the pack {call.pack.name} {call.pack.version}"
+    where, what = call.store.address, f"the pack {call.pack.name} {call.pack.version}"
     if plan:
         return f"{where} would be {'brought up to' if before else 'made for'} {what}; nothing was written."
     if before is None:

@@ -111,7 +111,8 @@ def unescaped(text: str) -> str:
 class _Table:
     """Rows lined up; widths are those of the first rows, and what does not fit the terminal is wrapped, never cut.
 
-    Where that is not enough, the last texts of each row stand beneath it, over the whole width.
+    A name above figures takes several lines before a text does. Where all that is not enough, the last columns of each
+    row stand beneath it.
     """
 
     def __init__(self, columns: Sequence[Column], out: TextIO, width: int | None, spare: bool = False) -> None:
@@ -141,7 +142,7 @@ class _Table:
         if not self.widths:
             self.lay_out()
             if any(c.name for c in self.columns):
-                self.line([self.columns[i].name for i in self.beside])
+                self.header()
                 self.line(["-" * w for w in self.widths])
         for row in self.held:
             self.row(row)
@@ -150,7 +151,7 @@ class _Table:
     def lay_out(self) -> None:
         self.beside = [i for i, c in enumerate(self.columns) if c.at == BESIDE]
         self.widths = self.fitting()
-        while self.excess(self.widths) > 0 and len(self.beside) > 1 and not self.columns[self.beside[-1]].right:
+        while self.excess(self.widths) > 0 and len(self.beside) > 1:
             self.beside.pop()
             self.widths = self.fitting()
 
@@ -159,11 +160,18 @@ class _Table:
         return sum(widths) + len(GAP) * (len(widths) - 1) - self.width if self.width else 0
 
     def fitting(self) -> list[int]:
-        """The width of each column; where they are too many, the widest columns of text give way."""
+        """The width of each column; where they are too many, names above figures give way, then the widest texts."""
         cells = [[self.columns[i].name, *(row[i] for row in self.held)] for i in self.beside]
         widths = [max(map(_width_of_lines, each)) for each in cells]
         rights = [self.columns[i].right for i in self.beside]
-        least = [w if right else _least(each) for w, right, each in zip(widths, rights, cells, strict=True)]
+        least = [_least_of_figures(*c) if right else w for w, right, c in zip(widths, rights, cells, strict=True)]
+        self.narrow(widths, least)
+        least = [w if right else _least(c) for w, right, c in zip(widths, rights, cells, strict=True)]
+        self.narrow(widths, least)
+        return widths
+
+    def narrow(self, widths: list[int], least: Sequence[int]) -> None:
+        """Take from the widest, as far as it may become narrower, until all fit."""
         over = self.excess(widths)
         while over > 0:
             widest = max(range(len(widths)), key=lambda i: widths[i] if widths[i] > least[i] else 0)
@@ -172,16 +180,37 @@ class _Table:
             taken = min(over, max(1, widths[widest] // 8), widths[widest] - least[widest])
             widths[widest] -= taken
             over -= taken
-        return widths
+
+    def header(self) -> None:
+        """The names of the columns, each ending in the last line."""
+        names = [_words_in(self.columns[i].name, w) for i, w in zip(self.beside, self.widths, strict=True)]
+        height = max(map(len, names))
+        for line in zip(*([""] * (height - len(name)) + name for name in names), strict=True):
+            self.out.write(GAP.join(self.placed(text, number) for number, text in enumerate(line)).rstrip() + "\n")
 
     def row(self, row: Sequence[str]) -> None:
         for index, column in enumerate(self.columns):
             if column.at == ABOVE and row[index]:
                 self.out.writelines(f"{line}\n" for line in self.over_width("", row[index]))
         self.line([row[i] for i in self.beside])
-        for index, column in enumerate(self.columns):
-            if column.at != ABOVE and index not in self.beside and row[index]:
-                self.out.writelines(f"{line}\n" for line in self.over_width(f"    {column.name}: ", row[index]))
+        beneath = [(c, row[i]) for i, c in enumerate(self.columns) if c.at != ABOVE and i not in self.beside and row[i]]
+        for text in self.together(beneath):
+            self.out.writelines(f"{line}\n" for line in self.over_width("    ", text))
+
+    def together(self, beneath: Sequence[tuple[Column, str]]) -> Iterator[str]:
+        """What stands beneath a row, each by its name; as many as find room in one line."""
+        begun = ""
+        for column, text in beneath:
+            said, alone = f"{column.name}: {text}", column.at == BENEATH or "\n" in text
+            if begun and (alone or not self.width or 4 + width_of(begun + GAP + said) > self.width):
+                yield begun
+                begun = ""
+            begun = begun + GAP + said if begun else said
+            if alone:
+                yield begun
+                begun = ""
+        if begun:
+            yield begun
 
     def line(self, texts: Sequence[str]) -> None:
         cells = [self.wrapped(text, number) for number, text in enumerate(texts)]
@@ -203,6 +232,11 @@ class _Table:
     def placed(self, text: str, number: int) -> str:
         blank = " " * (self.widths[number] - width_of(text))
         return blank + text if self.columns[self.beside[number]].right else text + blank
+
+
+def _words_in(text: str, width: int) -> list[str]:
+    """A text in lines of that width, as far as its words allow."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _parts(line: str, width: int) -> list[str]:
@@ -236,6 +270,11 @@ def _places(character: str) -> int:
 def _least(texts: Iterable[str]) -> int:
     """How narrow a column may become: no word of it is broken, and what is wrapped is moved in."""
     return max(NARROWEST, max((_least_of_line(line) for text in texts for line in text.split("\n")), default=0))
+
+
+def _least_of_figures(name: str, *figures: str) -> int:
+    """How narrow a column of figures may become: its name is told in several lines, the figures never are."""
+    return max(map(_width_of_lines, (*name.split(), *figures)), default=0)
 
 
 def _least_of_line(line: str) -> int:

@@ -108,6 +108,12 @@ class Store:
         self.statements += 1
 
     @property
+    def address(self) -> str:
+        """The file, or the address without a password."""
+        url = self.engine.url
+        return str(url.database) if self.dialect == "sqlite" else url.render_as_string(hide_password=True)
+
+    @property
     def exists(self) -> bool:
         """Is there anything at all? A file that is not there is not made by asking."""
         if self.dialect == "sqlite" and self.engine.url.database not in (None, "", ":memory:"):

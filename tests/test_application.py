@@ -42,7 +42,8 @@ def test_a_login_does_not_act_as_somebody_else(office: World) -> None:
 
 
 def test_a_login_does_not_act_as_somebody_without_one(office: World) -> None:
-    with pytest.raises(UsageFault, match="The login `ann` may not act as dot, who is bound to `no login`"):
+    told = "may not act as dot, who is bound to no login. `charter fire actor bind dot --set login=ann` binds this one"
+    with pytest.raises(UsageFault, match=told):
         at(office, "ann").actor("dot")
 
 

@@ -69,6 +69,35 @@ def test_a_text_that_finds_no_room_beside_the_others_stands_beneath_its_row() ->
     )
 
 
+def table(width: int, columns: Sequence[Column], *rows: Sequence[str]) -> str:
+    out = io.StringIO()
+    sheet = Sheet("table", columns, out, width)
+    for cells in rows:
+        sheet.add(Item(tuple(cells)))
+    sheet.end()
+    return out.getvalue()
+
+
+def test_a_name_above_figures_takes_several_lines_before_a_text_does() -> None:
+    columns = [Column("of"), Column("hours to bill", right=True), Column("cost", right=True)]
+    assert table(30, columns, ["two words here", "1234.5", "1.00"]) == (
+        "                hours to\n"
+        "of                  bill  cost\n"
+        "--------------  --------  ----\n"
+        "two words here    1234.5  1.00\n"
+    )  # fmt: skip
+
+
+def test_figures_that_find_no_room_stand_beneath_their_row_together() -> None:
+    columns = [Column("key"), Column("says"), Column("hours", right=True), Column("cost", right=True)]
+    assert table(28, columns, ["a-key-of-one-word", "a-word", "7.5", "468.75"]) == (
+        "key                says\n"
+        "-----------------  ------\n"
+        "a-key-of-one-word  a-word\n"
+        "    hours: 7.5  cost: 468.75\n"
+    )  # fmt: skip
+
+
 def test_what_needs_the_whole_width_stands_above_or_beneath_its_row() -> None:
     out = io.StringIO()
     sheet = Sheet("table", [Column("", at=ABOVE), Column("name"), Column("says", at=BENEATH), Column("of")], out, 20)
