@@ -50,12 +50,17 @@ class BalanceRow:
 def balance_row(e: Element, index: int, names: Names, regions: Regions, terms: list[tuple[str, int]]) -> BalanceRow:
     """Debits less credits of a row, as they stand and written out."""
     alone = added(terms)
-    written = added(_written_out(alone, names))
+    over = e.word("for_each") if isinstance(names, ElementNames) else ""
+    return BalanceRow(e, over, names, regions, alone, written_out(e, index, names, alone))
+
+
+def written_out(e: Element, index: int, names: Names, terms: Terms) -> Terms:
+    """A sum of names of a row by what they come to, in words that mean the same in every row."""
+    written = added(_written_out(terms, names))
     if not isinstance(names, ElementNames):
-        return BalanceRow(e, "", names, regions, alone, written)
+        return written
     over, row = e.word("for_each"), e.word("name", f"row {index + 1}")
-    found = {_of_element(name, names, over, row): count for name, count in written.items()}
-    return BalanceRow(e, over, names, regions, alone, found)
+    return {_of_element(name, names, over, row): count for name, count in written.items()}
 
 
 def _of_element(name: str, names: ElementNames, over: str, row: str) -> str:

@@ -161,6 +161,10 @@ def _check_otherwise(f: Findings, e: Element, decision: d.Decision, answering: N
     otherwise = e.at("otherwise")
     if otherwise.has("error"):
         f.message(otherwise.at("error"), answering)
+        if otherwise.has("when") and (decision.rows_of or decision.hit == "collect"):
+            what = "its rows are records" if decision.rows_of else "what is collected may be nothing"
+            f.say("R202", f"that all but these cases have a row cannot be proved: {what}",
+                  mark_key(otherwise.at("when")), "leave `when` out")  # fmt: skip
     elif e.has("otherwise"):
         check_answer(f, otherwise, decision)
 

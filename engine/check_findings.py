@@ -22,7 +22,18 @@ from .expression_scopes import Scope
 from .expression_sql import sql_expression
 from .expression_types import check as check_type
 from .expression_types import check_as as check_type_as
-from .expressions import ExpressionError, Node, diagnose, parse, parse_template, paths
+from .expressions import (
+    COMPARISONS,
+    Binary,
+    ExpressionError,
+    Node,
+    Path,
+    children,
+    diagnose,
+    parse,
+    parse_template,
+    paths,
+)
 from .library import Library
 from .model import Parts, Type
 from .scopes import ElementNames, Inner, Names, element_names
@@ -240,10 +251,36 @@ class Findings:
         """
         before = len(self.found)
         names = Names(self.library, record)
-        self.condition(e, names if given is None else Inner(names, given))
+        if given is None:
+            self.condition(e, names)
+        else:
+            self.looked_through(e, record, given)
         node = self.parsed(e) if len(self.found) == before else None
         if node is not None:
             self.asked(e, lambda: sql_expression(node, Asked(self.library, record, given, along)))
+
+    def looked_through(self, e: Element, record: d.Record, asking: Names) -> None:
+        """A condition on records that somebody looks through, who has names of their own."""
+        self.condition(e, Inner(Names(self.library, record), asking))
+        declared = {
+            *asking.lets,
+            *asking.finds,
+            *asking.uses,
+            *(n for n in asking.taken if n not in asking.record.fields),
+        }
+        try:
+            node = parse(str(e.value))
+        except ExpressionError:
+            return  # which is told
+        used = list(_ambiguous(node))
+        told_apart = {path.parts[1] for path in paths(node) if path.parts[0] == "this" and len(path.parts) > 1}
+        for name in sorted((declared & record.fields.keys()) - told_apart):
+            path = next((path for path in used if path.parts[0] == name), None)
+            if path is not None:
+                said = f"`{name}` is the field of `{record.name}` here, not what has that name outside"
+                hint = f"write `this.{name}` for that one, or call it otherwise"
+                hidden = ExpressionError(said, path.start, len(name), hint, "R209")
+                self.found.append(replace(diagnose(hidden, e.place), severity=WARNING))
 
     def asked(self, e: Element, ask: Callable[[], object]) -> None:
         """Report what cannot be put to the database."""
@@ -347,6 +384,18 @@ class Findings:
                 continue
             needed |= {path.parts[0] for path in paths(node) if path.parts[0] in texts} if node else set()
         return needed
+
+
+def _ambiguous(node: Node) -> Iterator[Path]:
+    """The paths of a condition but for those compared with what is said to be outside, by `this`."""
+    if isinstance(node, Binary) and node.operator in COMPARISONS:
+        sides = (node.left, node.right)
+        if any(isinstance(side, Path) and side.parts[0] == "this" for side in sides):
+            return
+    if isinstance(node, Path):
+        yield node
+    for inner in children(node):
+        yield from _ambiguous(inner)
 
 
 def _circle(graph: Mapping[str, set[str]]) -> list[str]:

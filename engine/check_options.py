@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from .check_balance import BalanceRow, Question
+from .check_balance import BalanceRow, Question, added, addends, written_out
 from .check_constants import Region, witness
 from .check_findings import Findings, mark, mark_key
 from .check_proofs import TOO_MANY
-from .check_tables import Column, Path, prove, said_of
+from .check_tables import Column, prove, said_of
+from .check_tables import Path as Asked
 from .definitions import Element
 from .errors import WARNING
+from .expressions import Node, Path, parse, paths
 
 _ASKED = ("choice", "yes_or_no", "text", "ref")  # of amounts and days none is an option
 _HINT = "add a row (without entries it writes nothing), or say `otherwise: nothing`"
@@ -37,9 +39,9 @@ def check_options(f: Findings, e: Element, rows: Sequence[BalanceRow | None]) ->
             f.say("R507", said, mark_key(e.at("rows")), _HINT)
 
 
-def _options(row: BalanceRow) -> dict[Path, tuple[Region, Column]]:
+def _options(row: BalanceRow) -> dict[Asked, tuple[Region, Column]]:
     """What a row asks of values that are told apart by name; what it works out itself no other row can ask."""
-    found: dict[Path, tuple[Region, Column]] = {}
+    found: dict[Asked, tuple[Region, Column]] = {}
     for path, region in row.regions.items():
         asked = row.question(path)[1]
         type_ = row.names.type_of(path)
@@ -67,7 +69,8 @@ def _groups(rows: Sequence[BalanceRow]) -> Iterator[list[BalanceRow]]:
 
 # --- the same entry twice ---
 
-Entry: TypeAlias = tuple[str, ...]
+# The list that it is written for, side, account key, what its amount comes to, what it says of dimensions and account.
+Entry: TypeAlias = tuple[str, str, str, frozenset[tuple[str, int]], frozenset[tuple[str, str, object]]]
 
 
 def check_twice(f: Findings, rows: Sequence[BalanceRow | None]) -> None:
@@ -80,15 +83,30 @@ def check_twice(f: Findings, rows: Sequence[BalanceRow | None]) -> None:
             writers[entry].append(row)
 
 
-def _entries(row: BalanceRow) -> dict[Entry, None]:
-    """What tells the entries of a row from those of others; an amount that the row works out is only its own."""
-    found: dict[Entry, None] = {}
+def _entries(row: BalanceRow) -> dict[Entry, str]:
+    """What tells the entries of a row from those of others, each with its amount as it stands."""
+    found: dict[Entry, str] = {}
+    index = int(row.e.path[-1])
     for e in row.e.items("entries"):
         side, amount = "debit" if e.has("debit") else "credit", e.word("amount")
-        own = str(row.e.path[-1]) if row.e.has("let") or row.e.has("decide") else ""
-        further = [str(one.at(key).value) for one in (row.e, e) for key in ("dimensions", "account_by") if one.has(key)]
-        found[(row.over, side, e.word(side), amount, own, *further)] = None
+        terms = [(name, sign) for node, sign in addends(parse(amount)) for name in _named(node)]
+        comes_to = written_out(row.e, index, row.names, added(terms))
+        found[row.over, side, e.word(side), frozenset(comes_to.items()), frozenset(_said(row, e))] = amount
     return found
+
+
+def _named(node: Node) -> Iterator[str]:
+    if isinstance(node, Path):
+        yield ".".join(node.parts)
+
+
+def _said(row: BalanceRow, entry: Element) -> Iterator[tuple[str, str, object]]:
+    """Dimensions and inputs of the account as an entry or its row gives them; what uses names of the row is its own."""
+    for word in ("dimensions", "account_by"):
+        for name, inner in {**dict(row.e.pairs(word)), **dict(entry.pairs(word))}.items():
+            node = parse(str(inner.value))
+            is_own = any(row.question(path.parts)[1][-1].startswith("of row ") for path in paths(node))
+            yield word, name, (node, row.e.path) if is_own else node
 
 
 def _report_twice(f: Findings, one: BalanceRow, other: BalanceRow, entry: Entry) -> None:
@@ -96,7 +114,7 @@ def _report_twice(f: Findings, one: BalanceRow, other: BalanceRow, entry: Entry)
     found = witness(mine, its)
     if found is None:
         return
-    _, side, key, amount, *_ = entry
+    side, key, amount = entry[1], entry[2], _entries(other)[entry]
     names = [f"`{row.e.word('name', f'row {int(row.e.path[-1]) + 1}')}`" for row in (one, other)]
     said = f"rows {' and '.join(names)} both {side} `{key}` with {amount}{' when ' + found if found else ''}"
     where = mark(other.e.at("name")) if other.e.has("name") else mark(other.e)

@@ -9,8 +9,9 @@ from itertools import pairwise
 from . import definitions as d
 from .check_constants import Region, Regions, all_covered, witness
 from .check_findings import Findings, mark, mark_key
-from .check_tables import DAY, MOST_TOLD, MOST_TRIED, Column, Path, days, days_between, in_case, outside, prove
+from .check_tables import DAY, MOST_TOLD, MOST_TRIED, Column, Path, days, days_between, in_case, outside, prove, said_of
 from .definitions import Element
+from .errors import WARNING
 from .model import DATE, TEXT
 from .scopes import Names
 
@@ -116,24 +117,52 @@ def columns_of(f: Findings, decision: d.Decision, answering: Names) -> dict[Path
     return {**columns, DAY: Column(DATE)}
 
 
-def prove_rows(f: Findings, e: Element, rows: list[Row], decision: d.Decision, answering: Names) -> None:
-    """Without `otherwise` some row answers in every case; where the first one answers, each does in some case."""
-    asks_order, asks_gaps = decision.hit == "first", not e.has("otherwise")
+def prove_rows(
+    f: Findings, e: Element, rows: list[Row], decision: d.Decision, answering: Names, refused: Regions | None
+) -> None:
+    """Some row answers in every case that is not `refused`; where the first one answers, each does in some case.
+
+    Nothing is asked of the cases that an `otherwise` answers, or refuses without saying which they are.
+    """
+    asks_order, asks_gaps = decision.hit == "first", not e.has("otherwise") or refused is not None
     if not rows or not (asks_order or asks_gaps):
         return
     columns = columns_of(f, decision, answering)
     regions = [searched(row.dated_regions, decision, columns) for row in rows]
-    proof = prove([*regions, *outside(regions)], columns, asks_order, MOST_TOLD if asks_gaps else 0)
+    more = [*outside(regions), *([refused] if refused is not None else [])]
+    proof = prove([*regions, *more], columns, asks_order, MOST_TOLD if asks_gaps else 0)
     if not proof.whole:
         what = "that some row answers in every case" if asks_gaps else "that every row is reached"
         f.not_proved(what, TOO_MANY, mark_key(e.at("rows")))
         return
     for gap in proof.gaps:
-        f.say("R407", f"no row answers{in_case(gap, columns)}", mark_key(e.at("rows")),
-              "add a row, or say `otherwise`: an answer, or the refusal")  # fmt: skip
+        hint = (
+            "say so in the `when` of `otherwise`"
+            if refused is not None
+            else "say `otherwise`: an answer, or the refusal"
+        )
+        f.say("R407", f"no row answers{in_case(gap, columns)}", mark_key(e.at("rows")), f"add a row, or {hint}")
     for index, row in enumerate(rows):
         if asks_order and index not in proof.reached:
             _report_covered(f, row, rows[:index])
+
+
+def warn_of_refused(f: Findings, e: Element, rows: list[Row], decision: d.Decision, answering: Names) -> None:
+    """Warn of choices that no row is for, whatever else it asks, where a refusal does not say that it means them."""
+    columns = {
+        path: c for path, c in columns_of(f, decision, answering).items() if c.type.kind in ("choice", "yes_or_no")
+    }
+    asked = [{path: region for path, region in row.regions.items() if path in columns} for row in rows]
+    proof = prove(asked, columns)
+    for gap in proof.gaps if rows and proof.whole else ():
+        cells = "{" + ", ".join(f"{path[0]}: …" for path in gap) + "}"
+        f.say(
+            "R407",
+            f"no row is for {said_of(gap, columns)}, which is refused",
+            mark_key(e.at("otherwise").at("error")),
+            f"if that is meant, say `when: {cells}` beside it; then every other case is proved to have a row",
+            WARNING,
+        )
 
 
 def searched(regions: Regions, decision: d.Decision, columns: Mapping[Path, Column]) -> Regions:

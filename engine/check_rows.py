@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from . import definitions as d
 from .check_cells import check_cells
 from .check_findings import Findings, mark, mark_key
-from .check_proofs import Row, check_places, prove_rows, report_days_left_out, report_overlaps
+from .check_proofs import Row, check_places, prove_rows, report_days_left_out, report_overlaps, warn_of_refused
 from .check_records import check_dates
 from .definitions import Element
 from .model import Parts, Type
@@ -53,7 +53,13 @@ def check_rows(f: Findings, e: Element, decision: d.Decision, answering: Names) 
         case "collect":
             check_places(f, e, rows, decision)
     if decision.hit != "collect":
-        prove_rows(f, e, rows, decision, answering)
+        otherwise = e.at("otherwise")
+        told = len(f.found)
+        refused = check_cells(f, otherwise, _InputsOnly(answering)) if otherwise.has("when") else None
+        if len(f.found) == told:
+            prove_rows(f, e, rows, decision, answering, refused)
+        if otherwise.has("error") and refused is None:
+            warn_of_refused(f, e, rows, decision, answering)
 
 
 def _check_row(f: Findings, e: Element, row: d.Row, decision: d.Decision, answering: Names) -> Row:

@@ -11,7 +11,7 @@ from .check_findings import Findings, list_elements, mark, mark_key
 from .definitions import Element
 from .library import Library
 from .model import DATE, Type
-from .scopes import Inner, Names, element_names
+from .scopes import Names, element_names
 from .type_relations import UNKNOWN
 
 Condition = tuple[tuple[str, ...], tuple[str, ...], tuple[tuple[str, str], ...], bool | None]
@@ -182,7 +182,8 @@ def fired_on(f: Findings, e: Element, names: Names) -> Type | None:
         record = f.record(records.at("of"))
         if record is None:
             return None
-        f.condition(records.at("where"), Inner(Names(f.library, record), names))
+        if records.has("where"):
+            f.looked_through(records.at("where"), record, names)
         return Type("ref", of=record.name)
     found = f.path(records, names) if e.has("records") else names.this
     inner = found.item if found and found.kind == "list" else found

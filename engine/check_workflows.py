@@ -15,7 +15,7 @@ from .check_formulas import check_asked, check_currency, check_named
 from .check_machines import family
 from .check_steps import check_steps
 from .definitions import NOTHING, Element
-from .scopes import Inner, Names, transition_names
+from .scopes import Names, transition_names
 from .type_relations import ORDERED
 
 
@@ -26,7 +26,7 @@ def check_workflows(f: Findings) -> None:
                   f"add it to the `workflows` of `{record.name}`")  # fmt: skip
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
             _check_transition(f, inner, transition, flow, record)
-        _check_people(f, e, record)
+        _check_people(f, e, flow, record)
 
 
 def workflows(f: Findings, broken: bool = False) -> Iterator[tuple[Element, d.Workflow, d.Record]]:
@@ -104,7 +104,8 @@ def _check_find(f: Findings, e: Element, names: Names) -> None:
     of = f.record(e.at("of"))
     if of is not None:
         found = Names(f.library, of)
-        f.condition(e.at("where"), Inner(found, names))
+        if e.has("where"):
+            f.looked_through(e.at("where"), of, names)
         for key in ("first_by", "last_by"):
             type_ = f.path(e.at(key), found)
             if type_ is not None and type_.kind not in (*ORDERED, "unknown"):
@@ -167,11 +168,16 @@ def _check_roles_decided(f: Findings, decision: d.Decision) -> None:
 # --- people ---
 
 
-def _check_people(f: Findings, e: Element, record: d.Record) -> None:
+def _check_people(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
     names = Names(f.library, record)
+    asked = {transition.event for kin in family(f, flow, record) for transition in kin.transitions}
     for rule in e.items("people"):
-        if not any(person.has("event") for person in rule.items("different")):
+        events = [person.word("event") for person in rule.items("different") if person.has("event")]
+        if not events:
             f.say("R308", "no event is asked who fires it", mark(rule.at("different")), "name an `event` among them")
+        elif not asked & set(events) and all(event in f.events(record) for event in events):
+            said = f"none of these events is of `{flow.name}`, and it is asked of no others"
+            f.say("R308", said, mark(rule.at("different")), "let it stand in the workflow of the event that comes last")
         for person in (*rule.items("different"), rule):
             if person.has("field"):
                 f.path_to(person.at("field"), names, "an actor", "ref", of="actor")
