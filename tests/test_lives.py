@@ -250,7 +250,7 @@ class Life:
     def close(self, pick: int) -> None:
         if self.day != MONTHS[-1]:
             event = ("close", "soft_close")[pick % 2]
-            self.may("period", event, 0, f"until = '{self.day}'", acknowledged=["cost_not_posted"])
+            self.may("period", event, 0, f"until = '{self.day}'", acknowledged=["cost_not_posted", "sales_not_posted"])
             self.month += 1
 
     def end(self) -> None:
