@@ -82,7 +82,7 @@ def _check_part(f: Findings, e: Element, parts: ElementNames) -> None:
             type_ = f.expression(e.at(key), parts)
             if type_.kind not in (*AMOUNTS, "unknown"):
                 f.say("R202", f"`{e.word(key)}` is {type_.given()}, not a number", mark(e.at(key)))
-            elif type_.optional:
+            elif type_.optional and key == "weight":
                 f.say(
                     "R203",
                     f"`{e.word(key)}` may be none",

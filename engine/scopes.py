@@ -260,7 +260,7 @@ def answer_types(library: Library, name: str) -> dict[str, Type] | None:
 
 
 def _shared_types(library: Library, share_out: d.ShareOut) -> dict[str, Type]:
-    """A share and the record that it goes to; what nobody takes has none."""
+    """The record that a share goes to, none for what nobody takes; the share; and what those before it come to."""
     record = library.record(share_out.of) or NO_RECORD
     names = Names(library, record)
     parts = part_names(library, share_out, names)
@@ -268,9 +268,10 @@ def _shared_types(library: Library, share_out: d.ShareOut) -> dict[str, Type]:
     try:
         amount, errors = check(parse(share_out.amount.text), names)
     except ExpressionError:
-        return {"part": part, "share": UNKNOWN}
+        return {"part": part, "share": UNKNOWN, "before": UNKNOWN}
     share = UNKNOWN if errors else amount.given()
-    return {"part": part.or_none() if share_out.left_over == "without_part" else part, "share": share}
+    part = part.or_none() if share_out.left_over == "without_part" else part
+    return {"part": part, "share": share, "before": share}
 
 
 def formula_names(library: Library, formulas: d.Formulas, record: d.Record) -> Names:

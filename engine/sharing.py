@@ -67,9 +67,9 @@ def share_out(amount: Decimal, parts: Sequence[Part], unit: Decimal, kept: bool)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The shares of one question with what is left over; `content` is what there is to know of it."""
+    """What each part takes and what those before it took, and what is left over; `content` is all there is to know."""
 
-    shares: tuple[tuple[int | None, Decimal], ...]
+    shares: tuple[tuple[int | None, Decimal, Decimal], ...]
     left: Decimal
     content: Mapping[str, Any]
     problem: str | None
@@ -89,7 +89,14 @@ def answer(operation: p.Shared, amount: Decimal | int, parts: Sequence[p.Values]
         "groups": [{"of": g.group, "taken": g.taken, "capped_by": g.capped_by,
                     "shares": [[part.id, part.weight, part.room, s] for part, s in g.shares]} for g in groups],
     }  # fmt: skip
-    return Answer(tuple(shares), left, content, _problem(rule, amount, members))
+    return Answer(tuple(_after_each_other(shares)), left, content, _problem(rule, amount, members))
+
+
+def _after_each_other(shares: Sequence[tuple[int | None, Decimal]]) -> Iterator[tuple[int | None, Decimal, Decimal]]:
+    before = ZERO
+    for part, share in shares:
+        yield part, share, before
+        before += share
 
 
 def _part(places: Mapping[str, int], v: p.Values) -> Part:
