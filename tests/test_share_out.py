@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
+from typing import TypeAlias
 
 import pytest
 from charter.engine.application import Charter
 from charter.engine.explanations import why
+from charter.engine.expression_python import round_half_up
 from charter.engine.sharing import Group, Part, share_out
 from charter.engine.verification import verify
 from hypothesis import given
@@ -65,18 +67,24 @@ MEMBERS = st.lists(
 )  # fmt: skip
 
 
-@given(AMOUNTS, MEMBERS)
-def test_nothing_is_lost_and_nothing_is_beyond_its_room(
-    amount: Decimal, drawn: list[tuple[int, int, int | None, int, bool]]
-) -> None:
-    """And within a group no share is more than a smallest amount for each part away from its ratio."""
+Drawn: TypeAlias = "list[tuple[int, int, int | None, int, bool]]"
+
+
+def members_of(drawn: Drawn) -> list[Part]:
     rooms: dict[int, Decimal | None] = {}
     for _, _, room, room_of, _ in drawn:
         rooms.setdefault(room_of, None if room is None else room * CENT)
-    members = [
+    return [
         Part(i, group, Decimal(weight), rooms[room_of], room_of, rounds)
         for i, (group, weight, _, room_of, rounds) in enumerate(sorted(drawn, key=lambda each: each[0]))
     ]
+
+
+@given(AMOUNTS, MEMBERS)
+def test_nothing_is_lost_and_nothing_is_beyond_its_room(amount: Decimal, drawn: Drawn) -> None:
+    """And within a group no share is more than a smallest amount for each part away from its ratio."""
+    members = members_of(drawn)
+    rooms = {part.room_of: part.room for part in members}
     groups, left = share_out(amount, members, CENT, True)
     assert left >= 0
     assert sum((share for group in groups for _, share in group.shares), left) == amount
@@ -89,6 +97,20 @@ def test_nothing_is_lost_and_nothing_is_beyond_its_room(
             assert share >= 0
             exact = Fraction(group.taken) * Fraction(part.weight) / Fraction(whole)
             assert abs(Fraction(share) - exact) <= Fraction(CENT) * len(group.shares)
+
+
+@given(AMOUNTS, MEMBERS, st.integers(1, 10**9))
+def test_another_figure_is_divided_alike_and_comes_to_the_whole(amount: Decimal, drawn: Drawn, hours: int) -> None:
+    """By what those before a share come to: nothing is lost, and no part is a place away from its ratio."""
+    groups, left = share_out(amount, members_of(drawn), CENT, True)
+    taken = [share for group in groups for _, share in group.shares if share] + [left] * bool(left)
+    before, parts_of_it = Decimal(0), []
+    for share in taken:
+        until, since = (round_half_up(hours * part / amount, 6) for part in (before + share, before))
+        parts_of_it.append(until - since)
+        assert abs(Fraction(until - since) - Fraction(hours) * Fraction(share) / Fraction(amount)) <= Fraction(1, 10**6)
+        before += share
+    assert sum(parts_of_it) == hours
 
 
 # --- in rules ---------------------------------------------------------------------------------------------------------
