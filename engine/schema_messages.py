@@ -53,7 +53,9 @@ def _say_excluded(told: Error, key: str) -> str:
 
 def _unknown_key(told: Error, key: str, document: Document, checker: Checker) -> Diagnostic:
     words = possible_keys(told, checker)
-    hint = did_you_mean(key, words)
+    # In `{doc: The first, such as a total.}` the comma ends the text, and what follows it is a key without a value.
+    is_rest_of_text = " " in key and isinstance(told.value, dict) and told.value.get(key) is None
+    hint = "a text with a comma in it stands in quotes" if is_rest_of_text else did_you_mean(key, words)
     if not hint:
         hint = f"possible here: {', '.join(sorted(words))}" if 0 < len(words) <= 12 else ""
     place = document.key_places.get((*told.path, key), document.place(told.path))

@@ -127,6 +127,10 @@ def test_text_counts_as_what_it_can_be_read_as(text: str, folder: Path) -> None:
         ("names: [a, b, a]", "3:8 R108 `names` holds `a` twice (remove one)"),
         ("let: {A: b}", "3:7 R106 `A` cannot be a name here (Small letters and `_`.)"),
         ("do: [{fre: x}]", "3:7 R101 `fre` is not a word of a step (did you mean `fire`?)"),
+        (
+            "do: [{fire: a, as soon as it can be.}]",
+            "3:16 R101 `as soon as it can be.` is not a word of a step (a text with a comma in it stands in quotes)",
+        ),
         ("do: [{}]", "3:6 R102 a step needs one of `fire`, `post`, `set`"),
         ("do: [{set: {a: b}, post: c}]", "3:20 R110 `set` and `post` exclude each other"),
         ("do: [{set: {a: b}, fire: c}]", "3:20 R110 `set` and `fire` exclude each other"),
