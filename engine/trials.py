@@ -92,7 +92,7 @@ def try_out(pack: catalog.Pack, document: catalog.Document, text: str) -> Verdic
 
 def is_meant(document: catalog.Document, only: str) -> bool:
     """Is it a test with that in its name, or one of the file of that name?"""
-    files = {Path(file).stem for file, _ in document.written_in}
+    files = {name for file, _ in document.written_in for name in (Path(file).stem, Path(file).name)}
     return "when" in document.body and (only in document.name or only in files)
 
 
