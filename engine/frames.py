@@ -178,12 +178,12 @@ class Frame:
         return f"v[{slot.index}]"
 
     def date(self) -> str:
-        """The source of the date that decides here."""
+        """The source of the date that decides here: the record's own, or the day of the event where it has none yet."""
         by = self.names.record.dated_by
         if by is None:
             return "v[2][0]"
-        source = self.own((by,), self.answers_see)
-        return f"({source} or v[2][0])" if self.names.record.fields[by].type.optional else source
+        # A record that is being created may get its date only from a step.
+        return f"({self.own((by,), self.answers_see)} or v[2][0])"
 
     # --- answers, look-ups, lists ---
 
