@@ -27,7 +27,7 @@ def family(f: Findings, flow: d.Workflow, record: d.Record) -> list[d.Workflow]:
 
 def check_machine(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
     """A workflow with a `when` picks its records by choices, so that this can be proved, and none of another one."""
-    for key in ("start", "field", "people"):
+    for key in ("start", "start_by", "field", "people"):
         if e.has(key):
             said = f"`{key}` stands in `{record.workflows[0]}`, whose state it shares"
             f.say("R309", said, mark_key(e.at(key)), "leave it out")

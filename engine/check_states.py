@@ -97,25 +97,26 @@ def _check_late(f: Findings, e: Element) -> None:
 
 def _check_beginning(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
     """Only the first workflow of a record creates and deletes; every other says where it starts."""
-    first = not record.workflows or record.workflows[0] == flow.name
-    if flow.cells and not first:
+    if not record.workflows or record.workflows[0] == flow.name:
+        _check_first(f, e, flow, record)
+    elif flow.cells:
         check_machine(f, e, flow, record)
-        return
-    pairs = list(zip(e.items("transitions"), flow.transitions, strict=True))
-    if first:
-        if not any(t.creates for t in flow.transitions):
-            f.say(
-                "R307",
-                f"nothing creates records of `{record.name}`",
-                mark_key(e.at("transitions")),
-                "one event leads `from: nothing`",
-            )
-        if flow.start:
-            f.say(
-                "R307", "the first workflow of a record starts by creating it", mark(e.at("start")), "leave `start` out"
-            )
-        return
-    for inner, transition in pairs:
+    else:
+        _check_further(f, e, flow, record)
+
+
+def _check_first(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
+    if not any(t.creates for t in flow.transitions):
+        said = f"nothing creates records of `{record.name}`"
+        f.say("R307", said, mark_key(e.at("transitions")), "one event leads `from: nothing`")
+    for word in ("start", "start_by"):
+        if e.has(word):
+            said = "the first workflow of a record starts by creating it"
+            f.say("R307", said, mark_key(e.at(word)), f"leave `{word}` out")
+
+
+def _check_further(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
+    for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
         if NOTHING in transition.sources or transition.deletes:
             said = f"only the first workflow of `{record.name}` creates and deletes"
             f.say("R307", said, mark(inner.at("from" if NOTHING in transition.sources else "to")))
@@ -123,6 +124,12 @@ def _check_beginning(f: Findings, e: Element, flow: d.Workflow, record: d.Record
         f.say("R307", "a further workflow says where it starts", mark_key(e.at("states")), "`start: STATE`")
     elif flow.start not in flow.states:
         f.unknown("state", flow.start, mark(e.at("start")), flow.states)
+    creations = {t.event for t in f.library.creations(record)}
+    for event, inner in e.pairs("start_by"):
+        if event not in creations:
+            f.unknown("creation event", event, mark_key(inner), creations)
+        if inner.value not in flow.states:
+            f.unknown("state", inner.value, mark(inner), flow.states)
 
 
 def _check_events(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -> None:
@@ -154,9 +161,9 @@ def _edges(flow: d.Workflow) -> dict[str, list[Edge]]:
 
 def _check_reached(f: Findings, e: Element, flow: d.Workflow) -> None:
     edges = _edges(flow)
-    if (flow.start or NOTHING) not in edges:
+    if not flow.beginnings & edges.keys():
         return  # where it begins is wrong, which is told already
-    reached, waiting = set(), [flow.start or NOTHING]
+    reached, waiting = set(), list(flow.beginnings)
     while waiting:
         state = waiting.pop()
         if state not in reached:
@@ -298,11 +305,11 @@ def shortest_path(
 ) -> list[str] | None:
     """The events of a shortest way to a state and flag that are wrong; the flag begins as false."""
     edges: Mapping[str, Iterable[Edge]] = _edges(flow)
-    begin = (flow.start or NOTHING, False)
-    if is_wrong(*begin):
-        return [f"it starts in `{begin[0]}`"]
-    waiting: deque[tuple[tuple[str, bool], tuple[str, ...]]] = deque([(begin, ())])
-    seen = {begin}
+    seen = {(state, False) for state in sorted(flow.beginnings)}
+    for begin in sorted(seen):
+        if is_wrong(*begin):
+            return [f"it starts in `{begin[0]}`"]
+    waiting: deque[tuple[tuple[str, bool], tuple[str, ...]]] = deque((begin, ()) for begin in sorted(seen))
     while waiting:
         (state, flag), path = waiting.popleft()
         for transition, target in edges.get(state, ()):

@@ -59,7 +59,7 @@ class Compiler(Conditions):
         """The states that the event leads to, by field: its own, and where it creates those of other workflows."""
         states = self.library.states_of(self.record)
         target = {n: repr(self.transition.target) for n in states if n == self.workflow.field}
-        others = {n: repr(w.start) for n, w in states.items() if n not in target and w.start}
+        others = {n: repr(w.start_of(self.transition.event)) for n, w in states.items() if n not in target and w.start}
         ends = self.transition.deletes or not self.transition.target
         return {**({} if ends else target), **(others if self.transition.creates else {})}
 

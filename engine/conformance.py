@@ -131,7 +131,7 @@ class _Ways:
         self.field = workflow.field
         # Most events of a log ask what was asked before, on the same day.
         self.answer = lru_cache(ANSWERS_KEPT)(self.against)
-        self.start: States = frozenset({workflow.start or NOTHING})
+        self.start: States = workflow.beginnings
         self.by_event: dict[str, list[Told]] = {}
         self.from_state: dict[str, list[str]] = {}
         for t in workflow.transitions:

@@ -25,10 +25,14 @@ class Isolation:
         self.gatherer = gatherer
         self.place = {id(root): i for i, root in enumerate(roots)}
         self.roots = roots
-        self.changed: dict[str, dict[Key, list[int]]] = {}
+        self.changed: dict[str, dict[Key, set[int]]] = {}
+        self.of_record: dict[str, list[tuple[int, list[Any]]]] = {}
+        self.known: dict[tuple[str, tuple[Parts, ...]], dict[Key, set[int]]] = {}
 
     def defer(self) -> None:
         """Mark every root that must go again; earlier roots come first, and only what stands counts as written."""
+        if len(self.roots) < 2:
+            return
         readers = [r for operation, asked in self.gatherer.noted for r in self.readers(operation, asked)]
         blocked: dict[int, set[int]] = defaultdict(set)
         for reader, writer in readers:
@@ -45,7 +49,7 @@ class Isolation:
         elif isinstance(operation, p.Find):
             yield from self.found(operation, asked)
         elif isinstance(operation, p.Children):
-            yield from self.matching(asked, writers_of(self.written(operation.record, ((operation.by,),))))
+            yield from self.matching(asked, self.written(operation.record, ((operation.by,),)))
         elif isinstance(operation, p.Reference):
             yield from self.matching(asked, self.changing(operation.record))
 
@@ -54,27 +58,40 @@ class Isolation:
         assert measure is not None
         width = len(asked[0][1])
         by = tuple(measure.by.values())[:width]
-        written = self.entries(by) if measure.of == "entry" else self.written(measure.of, by)
-        yield from self.matching(asked, writers_of(written))
+        yield from self.matching(
+            asked, writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
+        )
 
     def found(self, operation: p.Find, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
         """A look-up is missed when a written record meets its condition, as it was or as it is."""
         if not self.gatherer.pending.rows.get(operation.record):
             return
-        equal = tuple(path for path, _ in operation.equal)
-        near: dict[Key, list[tuple[int, Sequence[Any]]]] = defaultdict(list)
-        for place, values in self.written(operation.record, (*equal, *operation.paths)):
-            near[values[: len(equal)]].append((place, values[len(equal) :]))
-        predicate = operation.predicate
-        assert predicate is not None
+        readers: dict[Key, list[Firing]] = defaultdict(list)
         for firing, _ in asked:
-            v, reader = firing.v, self.place[id(firing.root)]
-            for writer, row in near.get(tuple([value(v) for value in operation.equal_values]), ()):
-                if writer < reader and predicate(v, row):
+            readers[tuple([value(firing.v) for value in operation.equal_values])].append(firing)
+        predicate, places = operation.predicate, [operation.position(path) for path, _ in operation.equal]
+        assert predicate is not None
+        for writer, row in self.near(operation, readers):
+            for firing in readers.get(tuple([row[i] for i in places]), ()):
+                reader = self.place[id(firing.root)]
+                if writer < reader and predicate(firing.v, row):
                     yield reader, writer
 
+    def near(self, operation: p.Find, readers: Mapping[Key, Sequence[Firing]]) -> Iterator[tuple[int, Key]]:
+        """(place of the root, values) of written records in which a later root may have looked for what is equal."""
+        versions = self.versions(operation.record)
+        # Of most roots nobody later asks; that is seen in the record itself, before its references are followed.
+        for index, (path, _) in sorted(enumerate(operation.equal), key=lambda e: len(e[1][0])):
+            last: dict[Any, int] = {}
+            for key, firings in readers.items():
+                last[key[index]] = max(last.get(key[index], -1), *(self.place[id(f.root)] for f in firings))
+            values = self.gatherer.rows_values(operation.record, [row for _, row in versions], [path])
+            versions = [v for v, (value,) in zip(versions, values, strict=True) if last.get(value, -1) > v[0]]
+        rows = self.gatherer.rows_values(operation.record, [row for _, row in versions], operation.paths)
+        yield from ((place, row) for (place, _), row in zip(versions, rows, strict=True))
+
     def matching(
-        self, asked: Iterable[tuple[Firing, Key]], writers: Mapping[Key, Sequence[int]]
+        self, asked: Iterable[tuple[Firing, Key]], writers: Mapping[Key, set[int]]
     ) -> Iterator[tuple[int, int]]:
         for firing, key in asked if writers else ():
             found = writers.get(key)
@@ -84,7 +101,7 @@ class Isolation:
 
     # --- what is written ---
 
-    def changing(self, record: str) -> Mapping[Key, Sequence[int]]:
+    def changing(self, record: str) -> Mapping[Key, set[int]]:
         """The places of the roots that write stored records of a type, by the keys under which these are read."""
         if record not in self.changed:
             pending = self.gatherer.pending
@@ -93,17 +110,26 @@ class Isolation:
             self.changed[record] = writers_of(old)
         return self.changed[record]
 
-    def written(self, record: str, paths: tuple[Parts, ...]) -> Iterator[tuple[int, Key]]:
-        """The values at paths of the records that are written, before and after."""
+    def written(self, record: str, paths: tuple[Parts, ...]) -> dict[Key, set[int]]:
+        """The places of the roots that write records of a type, by the values at paths, before and after."""
+        if (record, paths) not in self.known:
+            versions = self.versions(record)
+            values = self.gatherer.rows_values(record, [row for _, row in versions], paths)
+            pairs = ((place, key) for (place, _), key in zip(versions, values, strict=True))
+            self.known[record, paths] = writers_of(pairs)
+        return self.known[record, paths]
+
+    def versions(self, record: str) -> list[tuple[int, list[Any]]]:
+        """The written rows of a record type, as they were and as they are, each with the place of its root."""
         pending = self.gatherer.pending
-        versions = [
-            (self.place[id(root)], version)
-            for id_, (row, root) in pending.rows.get(record, {}).items()
-            for version in (pending.before.get((record, id_)), row)
-            if version is not None
-        ]
-        values = self.gatherer.rows_values(record, [version for _, version in versions], paths)
-        yield from ((place, key) for (place, _), key in zip(versions, values, strict=True))
+        if record not in self.of_record:
+            self.of_record[record] = [
+                (self.place[id(root)], version)
+                for id_, (row, root) in pending.rows.get(record, {}).items()
+                for version in (pending.before.get((record, id_)), row)
+                if version is not None
+            ]
+        return self.of_record[record]
 
     def entries(self, by: Sequence[Parts]) -> Iterator[tuple[int, Key]]:
         """The same for entries of the ledger, as far as they can be told apart without being written."""
@@ -119,9 +145,9 @@ class Isolation:
                         yield self.place[id(root)], key
 
 
-def writers_of(written: Iterable[tuple[int, Key]]) -> dict[Key, list[int]]:
+def writers_of(written: Iterable[tuple[int, Key]]) -> dict[Key, set[int]]:
     """The places of roots by what they write."""
-    found: dict[Key, list[int]] = {}
+    found: dict[Key, set[int]] = {}
     for place, key in written:
-        found.setdefault(key, []).append(place)
+        found.setdefault(key, set()).add(place)
     return found

@@ -32,7 +32,9 @@ class Units(dict[str, Decimal]):
 
 def to_unit(amount: Decimal | int | None, smallest: Decimal) -> Decimal | None:
     """Round half up to a currency's smallest amount."""
-    return None if amount is None else Decimal(amount).quantize(smallest, ROUND_HALF_UP, EXACT)
+    if amount is None:
+        return None
+    return (amount if isinstance(amount, Decimal) else Decimal(amount)).quantize(smallest, None, EXACT)
 
 
 def to_scale(value: Decimal | int | None, smallest: Decimal) -> Decimal | None:

@@ -152,12 +152,22 @@ class Workflow:
     of: str
     field: str
     start: str | None
+    start_by: Mapping[str, str]
     states: Mapping[str, State]
     transitions: tuple[Transition, ...]
     people: tuple[People, ...]
     always: tuple[Always, ...]
     place: Place
     cells: tuple[Cell, ...] = ()
+
+    @property
+    def beginnings(self) -> frozenset[str]:
+        """The states in which a record may begin, before anything happened to it here."""
+        return frozenset({self.start or NOTHING, *self.start_by.values()})
+
+    def start_of(self, creation: str) -> str | None:
+        """Where a record begins that is created by that event of the first workflow."""
+        return self.start_by.get(creation, self.start)
 
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -172,6 +182,7 @@ def build_workflow(source: Source) -> Workflow:
         e.word("of"),
         e.word("field", "state"),
         e.maybe("start"),
+        {event: text.text for event, text in e.texts("start_by").items()},
         {name: build_state(name, s) for name, s in e.pairs("states")},
         tuple(build_transition(t, cells) for t in e.items("transitions")),
         tuple(build_people(p) for p in e.items("people")),
