@@ -42,7 +42,9 @@ class Keys:
     def _learn_type(self, gatherer: Gatherer, joined: Joined, ids: set[int]) -> None:
         record = joined.record
         titles = [(record.title,)] if record.title else []
-        reading = [("id",), *self.library.key_paths(record), *titles]
+        # Numbers of vouchers begin anew in each company; they are what people know vouchers by all the same.
+        key = [("number",)] if record.name == "voucher" else self.library.key_paths(record)
+        reading = [("id",), *key, *titles]
         decode = decoder(types_of(self.library, record, reading))
         for part in parts(ids):
             for row in gatherer.session.rows(joined.select(reading).where(joined.base.c.id.in_(part))):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from .explanation_data import LEADS, Decision, EntryLine, Event, Explanation, Hit, Reading, RuleText, Value, VoucherHead
 
 WIDEST = 110  # characters of a line before its values get lines of their own
+LEAST_ALIKE = 4  # values that are told once where they are all alike
 MOST_SHOWN = 12  # values of a list in lines for people; data has them all
 
 
@@ -191,10 +192,12 @@ def _pair(value: Value) -> str:
 
 
 def shown_value(value: str | None) -> str:
-    """A value in a line; a long list is cut, and says so."""
+    """A value in a line; a list of one value is told once, a long one is cut, and both say so."""
     if value is None:
         return "none"
     pieces = value.split(", ")
+    if len(pieces) >= LEAST_ALIKE and len(set(pieces)) == 1:
+        return f"{pieces[0]} ({len(pieces)} times)"
     return value if len(pieces) <= MOST_SHOWN else f"{', '.join(pieces[:MOST_SHOWN])} … ({len(pieces)} in all)"
 
 

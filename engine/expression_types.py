@@ -202,7 +202,7 @@ class _Checker:
                 hint = did_you_mean(text.choices[0], names)
                 return self.problem("R202", node, f"{wrong} is not one of {', '.join(names)}", hint)
         message = f"{said(right)} is {right_type.given()}; {left_type.given()} was expected"
-        return self.problem("R202", right, message, wanted_instead(right, left_type))
+        return self.problem("R202", right, message, wanted_instead(right, left_type, left))
 
     def arithmetic(self, node: Binary, view: View) -> Type:
         left, right = self.given(node.left, view), self.given(node.right, view)
@@ -369,10 +369,13 @@ def _members(names: list[str]) -> str:
     return f"name one of its members: {', '.join(sorted(names))}" if names else ""
 
 
-def wanted_instead(node: Node, wanted: Type) -> str:
+def wanted_instead(node: Node, wanted: Type, other: Node | None = None) -> str:
     """How to write what is meant by a text that stands where something else is compared; empty where nobody knows."""
     if not isinstance(node, Constant) or not isinstance(node.value, str):
         return ""
     if wanted.kind == "date":
         return f"write date('{node.value}')" if ISO_DATE.fullmatch(node.value) else "write date('2026-03-31')"
-    return f"compare a field of the {wanted.of}, such as what it is called by" if wanted.kind == "ref" else ""
+    if wanted.kind != "ref":
+        return ""
+    path = ".".join(other.parts) if isinstance(other, Path) else wanted.of
+    return f"compare a field of the {wanted.of}, as in `{path}.number == '{node.value}'`"

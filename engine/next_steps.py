@@ -342,18 +342,26 @@ def reaches(rules: Rules, other: d.Record, t: d.Transition, step: d.Step, record
 
 
 def next_step_lines(steps: Sequence[NextStep]) -> Iterator[str]:
-    """What is possible, an event a paragraph."""
-    if not steps:
-        yield "nothing"
-    for step in steps:
+    """What is possible, an event a paragraph; then, a line each, what comes with other events alone."""
+    by_hand = [step for step in steps if step.who or not step.fired_by]
+    if not by_hand:
+        yield "nothing by hand" if steps else "nothing"
+    for step in by_hand:
         mine = "" if step.may is None else ", you may" if step.may else ", you may not"
-        yield f"{step.event} -> {step.leads_to or 'nothing'}{mine}{told(step.place)}"
+        yield f"{_led(step)}{mine}{told(step.place)}"
         needed = [f"{t.name} ({t.type})" for t in step.takes if t.needed]
         if needed:
             yield f"  needs {', '.join(needed)}"
         yield from (f"  {right.said}: {', '.join(right.people) or 'nobody'}" for right in step.who)
         yield from (f"  {said}" for said in step.kept_from)
         if step.fired_by:
-            yield f"  {'also ' if step.who else ''}comes with {', '.join(step.fired_by)}"
+            yield f"  also comes with {', '.join(step.fired_by)}"
         elif not step.who:
             yield "  nobody may fire it"
+    if len(by_hand) < len(steps):
+        yield "Only with other events:"
+        yield from (f"  {_led(step)}: {', '.join(step.fired_by)}" for step in steps if step not in by_hand)
+
+
+def _led(step: NextStep) -> str:
+    return f"{step.event} -> {step.leads_to or 'nothing'}"

@@ -346,6 +346,7 @@ def test_of_many_who_may_a_list_names_three(setting: Desk) -> None:
 def test_the_ledger_can_be_listed(books: Desk) -> None:
     entry = books.data("list", "entry", "--limit", "1")["records"][0]["fields"]
     assert (entry["account"], entry["amount"], entry["debit"], entry["credit"]) == ("5000", "468.75", "468.75", "0")
+    assert entry["voucher"] == "C-000001", "so that `why C-000001` is what comes next"
     assert books.data("list", "voucher", "--limit", "1")["records"][0]["fields"]["number"] == "C-000001"
 
 

@@ -18,7 +18,7 @@ from charter.engine.definitions import Element
 from charter.engine.errors import UsageFault
 from charter.engine.explanation_data import Decision, Event, Explanation, as_data
 from charter.engine.explanation_keys import find_record
-from charter.engine.explanation_lines import as_lines, brief_lines
+from charter.engine.explanation_lines import as_lines, brief_lines, shown_value
 from charter.engine.explanation_rules import block
 from charter.engine.explanations import history, refusals_of, why
 from charter.engine.firings import Request, Root
@@ -624,10 +624,19 @@ def test_why_not_and_next_steps_read_as_sentences(in_review: World) -> None:
     lines = list(why_not_lines(in_review.why_not("hour_line", LINE, "approve", "bob")))
     assert lines[0] == f"bob cannot `approve` hour_line {LINE}:"
     assert "    project_manager of project/P-1: ann" in lines
+    alone = lines[lines.index("  Only with other events:") + 1 :]
+    assert "    recall -> draft: timesheet recall" in alone
     possible = list(why_not_lines(in_review.why_not("hour_line", LINE, "approve", "ann")))
     assert possible[0].startswith("Nothing stands against it")
     assert "    amount: 1600" in possible
     assert list(next_step_lines([])) == ["nothing"]
+
+
+def test_a_list_is_told_once_where_all_is_alike_and_cut_where_it_is_long() -> None:
+    assert shown_value("work, work, work, work") == "work (4 times)"
+    assert shown_value("work, work, travel, work") == "work, work, travel, work"
+    numbers = [str(n) for n in range(20)]
+    assert shown_value(", ".join(numbers)) == ", ".join(numbers[:12]) + " … (20 in all)"
 
 
 # --- the other database ----------------------------------------------------------------------------------------------

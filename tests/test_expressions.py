@@ -448,6 +448,8 @@ MISTAKES = [
     ("amount > price", "R202", 9, 5, "`price` is price; money was expected", ""),
     ("hours == 'x'", "R202", 9, 3, "this is text; number was expected", ""),
     ("person == place", "R202", 10, 5, "`place` is reference to place; reference to person was expected", ""),
+    ("person == 'A1'", "R202", 10, 4, "this is text; reference to person was expected",
+     "compare a field of the person, as in `person.number == 'A1'`"),
     ("person < person", "R202", 0, 6, "`person` is reference to person, which has no order", ""),
     ("open < open", "R202", 0, 4, "`open` is yes or no, which has no order", ""),
     ("strength == 'alow'", "R202", 12, 6, f"'alow' is not one of {CHOICES}", "did you mean `allow`?"),
