@@ -71,18 +71,21 @@ def _check_ratio(f: Findings, e: Element, share_out: d.ShareOut) -> None:
         )
     if share_out.room_of and share_out.room is None:
         f.say("R208", "`room_of` says what a `room` is the room of", mark_key(e.at("room_of")))
+    if share_out.taken and share_out.room is None:
+        f.say("R208", "`taken` gives back what took `room`; without that an amount below zero mirrors one above",
+              mark_key(e.at("taken")))  # fmt: skip
 
 
 def _check_part(f: Findings, e: Element, parts: ElementNames) -> None:
     for key in ("together", "room_of"):
         if e.has(key):
             f.path(e.at(key), parts)
-    for key in ("weight", "room"):
+    for key in ("weight", "room", "taken"):
         if e.has(key):
             type_ = f.expression(e.at(key), parts)
             if type_.kind not in (*AMOUNTS, "unknown"):
                 f.say("R202", f"`{e.word(key)}` is {type_.given()}, not a number", mark(e.at(key)))
-            elif type_.optional and key == "weight":
+            elif type_.optional and key != "room":
                 f.say(
                     "R203",
                     f"`{e.word(key)}` may be none",

@@ -64,9 +64,11 @@ def _places(elements: Elements, share_out: d.ShareOut) -> dict[str, int]:
     for name, path in (("together", share_out.together), ("room_of", share_out.room_of)):
         if path:
             found[name] = inner.load(path)
-    for name, text in (("weight", share_out.weight), ("room", share_out.room), ("rounding_to", share_out.rounding_to)):
-        if text:
-            found[name] = inner.source(text)
+    texts = {
+        "weight": share_out.weight, "room": share_out.room,
+        "taken": share_out.taken, "rounding_to": share_out.rounding_to,
+    }  # fmt: skip
+    found |= {name: inner.source(text) for name, text in texts.items() if text}
     return {name: elements.kept(name, source) for name, source in found.items()}
 
 

@@ -114,15 +114,18 @@ class Readings:
         values = []
         for group in fact["groups"]:
             name = self.keys.said(together, group["of"]) if rule.together else "together" if rule.kept else "in turn"
-            values.append(Value(name or "none", self.taken(part, group)))
+            back = bool(rule.taken) and Decimal(str(fact["amount"])) < 0
+            values.append(Value(name or "none", self.taken(part, group, back)))
         if Decimal(str(fact["left_over"])):
             values.append(Value("left over", self.keys.said(TEXT, fact["left_over"])))
         return Reading("shared", f"{rule.name}: {fact['amount']} shared out", tuple(values), at(rule.place))
 
-    def taken(self, part: Type, group: Any) -> str:
-        said = [f"{share} to {self.keys.said(part, id_)}" + (f" (room {room})" if room is not None else "")
+    def taken(self, part: Type, group: Any, back: bool) -> str:
+        """What a group took, and each of its parts, as far as there was room; or gave back, as far as it had taken."""
+        room_said, end = ("took", "took no more") if back else ("room", "has room for no more")
+        said = [f"{share} to {self.keys.said(part, id_)}" + (f" ({room_said} {room})" if room is not None else "")
                 for id_, _, room, share in group["shares"]]  # fmt: skip
-        capped = f"; {self.keys.said(part, group['capped_by'])} has room for no more" if group["capped_by"] else ""
+        capped = f"; {self.keys.said(part, group['capped_by'])} {end}" if group["capped_by"] else ""
         return f"{group['taken']}{': ' + ', '.join(said) if said else ''}{capped}"
 
     def parameters(self, slots: Slots) -> Iterator[Reading]:

@@ -152,7 +152,8 @@ class Shared(Operation):
     """How an amount is shared out: ((part, share, what those before it took) of each, what is left over, hash).
 
     The sources are the amount, the values of the parts, and the smallest amount. `places` say by name where among the
-    values of a part stand its number, group, weight, room, what this is the room of, and whether it takes the rounding.
+    values of a part stand its number, group, weight, room, what this is the room of, what it took before, and whether
+    it takes the rounding.
     """
 
     share_out: d.ShareOut | None = None

@@ -175,6 +175,7 @@ class ShareOut:
     weight: Text | None
     room: Text | None
     room_of: tuple[str, ...] | None
+    taken: Text | None
     kept: bool
     rounding_to: Text | None
     left_over: str
@@ -200,6 +201,7 @@ def build_share_out(source: Source) -> ShareOut:
         e.text("weight"),
         e.text("room"),
         dotted(room_of) if room_of else None,
+        e.text("taken"),
         e.word("ratio") == "kept",
         e.text("rounding_to"),
         "error" if e.at("left_over").has("error") else e.word("left_over"),

@@ -1,13 +1,13 @@
 """Shares an amount out over parts in order, exactly and to the smallest amount. Pure.
 
 A share is amount x weight / total weight, rounded half up; nothing is rounded before. The shares of a group add up to
-what the group takes, and nothing takes more than there is room for.
+what the group takes, and nothing takes more than there is room for. What is given back mirrors what was taken.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
@@ -25,7 +25,7 @@ Shares: TypeAlias = "dict[int, Decimal]"
 class Part:
     """One that may take a share: of a group, by its weight, at most its room (none: whatever there is).
 
-    Parts with the same `room_of` have one room together.
+    Parts with the same `room_of` have one room together. `taken` is what it took before and can give back.
     """
 
     id: int
@@ -34,6 +34,7 @@ class Part:
     room: Decimal | None
     room_of: Any
     takes_rounding: bool
+    taken: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Group:
 def share_out(amount: Decimal, parts: Sequence[Part], unit: Decimal, kept: bool) -> tuple[list[Group], Decimal]:
     """What each group takes, in order, and what is left over; an amount below zero mirrors one above."""
     sign = -1 if amount < 0 else 1
+    if amount < 0:
+        parts = _giving_back(parts)
     left, groups = abs(amount), []
     rooms: dict[Any, Decimal] = {}
     for part in parts:
@@ -63,6 +66,14 @@ def share_out(amount: Decimal, parts: Sequence[Part], unit: Decimal, kept: bool)
         groups.append(Group(group.group, group.taken * sign, group.capped_by,
                             tuple((part, share * sign) for part, share in group.shares)))  # fmt: skip
     return groups, left * sign
+
+
+def _giving_back(parts: Sequence[Part]) -> Sequence[Part]:
+    """The last group gives back first, each in the proportion in which its parts took, and none more than it took."""
+    if any(part.taken is None for part in parts):
+        return parts
+    return [replace(part, weight=taken, room=taken, room_of=part.id)
+            for part in reversed(parts) for taken in [max(part.taken or ZERO, ZERO)]]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +113,16 @@ def _after_each_other(shares: Sequence[tuple[int | None, Decimal]]) -> Iterator[
 def _part(places: Mapping[str, int], v: p.Values) -> Part:
     asked = {name: v[place] for name, place in places.items()}
     number = asked["part"]
-    room = asked.get("room")
-    return Part(number, asked.get("together"), Decimal(asked.get("weight", 1)), None if room is None else Decimal(room),
-                asked.get("room_of", number), bool(asked.get("rounding_to")))  # fmt: skip
+    room, taken = (None if asked.get(name) is None else Decimal(asked[name]) for name in ("room", "taken"))
+    return Part(number, asked.get("together"), Decimal(asked.get("weight", 1)), room, asked.get("room_of", number),
+                bool(asked.get("rounding_to")), taken)  # fmt: skip
 
 
 def _problem(rule: d.ShareOut, amount: Decimal | int, members: Sequence[Part]) -> str | None:
     """What cannot be shared out, whatever there is room for."""
     if any(part.weight < 0 for part in members):
         return f"{rule.name}: a weight is below zero."
-    if amount < 0 and rule.room is not None:
+    if amount < 0 and rule.room is not None and rule.taken is None:
         called = f"{rule.name}: {shown(Decimal(amount))}"
         return f"{called} is below zero; what took it gives it back, it is not shared out again."
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TypeAlias
@@ -113,6 +114,34 @@ def test_another_figure_is_divided_alike_and_comes_to_the_whole(amount: Decimal,
     assert sum(parts_of_it) == hours
 
 
+@given(st.lists(AMOUNTS, min_size=1, max_size=5), MEMBERS, st.integers(0, 10**4))
+def test_what_is_given_back_restores_what_was_taken(amounts: list[Decimal], drawn: Drawn, permille: int) -> None:
+    """Part of it leaves every part with no less than nothing; the rest of it leaves every part with nothing at all."""
+    taken = dict.fromkeys(range(len(drawn)), Decimal(0))
+
+    def shared(amount: Decimal) -> Decimal:
+        members = [
+            replace(part, taken=taken[part.id], room=None if part.room is None else part.room - sum(
+                taken[other.id] for other in members_of(drawn) if other.room_of == part.room_of))
+            for part in members_of(drawn)
+        ]  # fmt: skip
+        groups, left = share_out(amount, members, CENT, True)
+        for group in groups:
+            for part, share in group.shares:
+                taken[part.id] += share
+        return left
+
+    for amount in amounts:
+        shared(amount)
+    whole = sum(taken.values())
+    back = (whole * permille / 10**4).quantize(CENT)
+    left = shared(-back)
+    assert all(part >= 0 for part in taken.values())
+    assert sum(taken.values()) == whole - back - left
+    assert shared(-sum(taken.values(), Decimal(0))) == 0
+    assert set(taken.values()) == {Decimal(0)}
+
+
 # --- in rules ---------------------------------------------------------------------------------------------------------
 
 
@@ -202,10 +231,29 @@ def test_what_must_have_a_taker_and_has_none_is_refused(store: World) -> None:
     store.create("plan", number=4, depot="N")
     gift(store, "1", "100", plan="4")
     assert said(store.fire("gift", "pay", "1")) == "Nobody pays 100 of gift 1, by plan 4. [by_plan]"
-    gift(store, "2", "-5")
+    gift(store, "2", "-5", plan="4")
     assert said(store.fire("gift", "pay", "2")) == (
-        "in_turn: -5 is below zero; what took it gives it back, it is not shared out again. [in_turn]"
+        "by_plan: -5 is below zero; what took it gives it back, it is not shared out again. [by_plan]"
     )
+
+
+def test_who_paid_last_is_paid_back_first_and_has_room_again(store: World) -> None:
+    gift(store, "1", "5000")
+    gift(store, "2", "-4000")
+    gift(store, "3", "-2000")
+    gift(store, "4", "5000")
+    for number in "1234":
+        store.must("gift", "pay", number)
+    assert paid(store, "2") == [("A", 3, "-3750.00"), ("C", 2, "-250.00")]
+    assert paid(store, "3") == [("C", 1, "-500.00"), ("B", 1, "-500.00"), (None, None, "-1000.00")]
+    assert paid(store, "4") == paid(store, "1")
+    assert checked(store) == []
+    explained = why(Charter(store.store, "test", clock()), "gift 3 state")
+    (shared,) = [reading for reading in explained.event.readings if reading.kind == "shared"]
+    assert [(value.name, value.value) for value in shared.values] == [
+        ("3", "0"), ("2", "0"),
+        ("1", "-1000: -500 to 1/C (took 500), -500 to 1/B (took 500); 1/C took no more"), ("left over", "-1000"),
+    ]  # fmt: skip
 
 
 def test_why_says_plan_by_plan_what_was_taken_and_what_was_the_end_of_it(store: World) -> None:
