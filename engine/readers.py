@@ -10,10 +10,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NoReturn
 
 from .errors import InvalidInput
+from .notation import counted
 from .reader_files import MOST_DEPTH, File, RawRow
 from .reader_xml import xes_rows, xml_rows
 from .source import did_you_mean, printable
@@ -21,6 +23,7 @@ from .source import did_you_mean, printable
 FORMS = ("csv", "json", "json_lines", "xml", "xes")
 SUFFIXES = {".csv": "csv", ".tsv": "csv", ".json": "json", ".geojson": "json", ".jsonl": "json_lines",
             ".ndjson": "json_lines", ".xml": "xml", ".xes": "xes"}  # fmt: skip
+MOST_TOLD = 10  # rows that are named where many are not as the header says
 
 
 def read_rows(
@@ -59,8 +62,10 @@ def _form(path: Path, form: str) -> str:
     found = form or form_of(path)
     if found in FORMS:
         return found
-    said = f"`{form}` is not a form of file" if form else "the name does not say which form of file this is"
-    raise InvalidInput(f"{path}: {said}; possible are {', '.join(FORMS)}")
+    if form:
+        raise InvalidInput(f"{path}: `{form}` is not a form of file; possible are {', '.join(FORMS)}")
+    said = "the name does not say which form of file this is"
+    raise InvalidInput(f"{path}: {said}: it ends with {', '.join(SUFFIXES)}, or a mapping says the `form`")
 
 
 def _suffix(path: Path) -> str:
@@ -75,18 +80,26 @@ def _csv_rows(file: File) -> Iterator[RawRow]:
     reading = _Csv(file)
     header = reading.header()
     columns = {name: position for position, name in enumerate(header, 1)}
-    for line, fields in reading.rows():
+    rows = reading.rows()
+    for line, fields in rows:
         if len(fields) != len(header):
-            file.refuse(
-                line, f"{len(fields)} fields where the header has {len(header)}; {_wrong_count(fields, header)}"
-            )
+            _refuse_counts(file, header, chain([(line, fields)], rows))
         yield RawRow(line, dict(zip(header, fields, strict=True)), columns)
 
 
+def _refuse_counts(file: File, header: tuple[str, ...], rows: Iterator[tuple[int, list[str]]]) -> NoReturn:
+    """Refuse the file for its rows that have more or fewer fields than the header, the first of them named."""
+    wrong = ((line, fields) for line, fields in rows if len(fields) != len(header))
+    told = [f"{file.path}:{line}: {_wrong_count(fields, header)}" for line, fields in islice(wrong, MOST_TOLD)]
+    more = sum(1 for _ in wrong)
+    raise InvalidInput("\n".join([*told, *([f"{file.path}: so are {more:,} rows more"] if more else [])]))
+
+
 def _wrong_count(fields: list[str], header: tuple[str, ...]) -> str:
+    said = f"{counted(len(fields), 'field')} where the header has {len(header)}"
     if len(fields) < len(header):
-        return f"there is none for `{printable(header[len(fields)])}`"
-    return f"`{printable(fields[len(header)])}` is too many (a text that holds a separator stands in quotes)"
+        return f"{said}; there is none for `{printable(header[len(fields)])}`"
+    return f"{said}; `{printable(fields[len(header)])}` is too many (a text that holds a separator stands in quotes)"
 
 
 class _Csv:
@@ -158,7 +171,8 @@ def _json_line_rows(file: File) -> Iterator[RawRow]:
 
 def _flat_row(file: File, line: int, value: Any) -> RawRow:
     if not isinstance(value, dict):
-        file.refuse(line, "a row is an object, `{…}`")
+        found = "a list" if isinstance(value, list) else f"`{printable(value or 'null')}`"
+        file.refuse(line, f"a row is an object, `{{…}}`, not {found}")
     values: dict[str, str | None] = {}
     for name, text in _flat(file, line, value, "", 1):
         if name in values:

@@ -58,7 +58,7 @@ def test_the_separator_is_told_or_follows_from_the_name(tmp_path: Path) -> None:
         ("", "file.csv:1: the file is empty; its first row names the columns"),
         ("a,a\n", "file.csv:1: columns 1 and 2 are both named `a`; rename one"),
         ("a,\n", "file.csv:1: column 2 has no name; the first row names every column"),
-        ("a,b\n1,2\n3\n", "file.csv:3: 1 fields where the header has 2; there is none for `b`"),
+        ("a,b\n1,2\n3\n", "file.csv:3: 1 field where the header has 2; there is none for `b`"),
         ("a,b\n1,2,3\n", "file.csv:2: 3 fields where the header has 2; `3` is too many"),
         ('a,b\n1,2\n3,"4\n5,6\n', "file.csv:3: this row is not csv: a quote is opened and not closed"),
         ('a,b\n1,"2"3\n', "file.csv:2: this row is not csv: behind a closing quote stands a separator"),
@@ -69,6 +69,14 @@ def test_the_separator_is_told_or_follows_from_the_name(tmp_path: Path) -> None:
 )
 def test_a_csv_that_is_not_certain_is_refused_with_its_line(tmp_path: Path, content: str | bytes, said: str) -> None:
     assert refusal(written(tmp_path, content)).startswith(said)
+
+
+def test_all_rows_with_too_many_fields_or_too_few_are_told_at_once(tmp_path: Path) -> None:
+    first, second = refusal(written(tmp_path, "a,b\n1\n1,2\n3,4,5\n")).splitlines()
+    assert first.startswith("file.csv:2: 1 field where")
+    assert second.startswith("file.csv:4: 3 fields where")
+    many = refusal(written(tmp_path, "a,b\n" + "1\n" * 30)).splitlines()
+    assert (len(many), many[-1]) == (11, "file.csv: so are 20 rows more")
 
 
 def test_a_wrong_byte_far_into_a_file_has_its_line_and_offset(tmp_path: Path) -> None:
@@ -125,7 +133,7 @@ def test_the_rows_of_a_json_file_may_stand_deep_in_it(tmp_path: Path) -> None:
     [
         ('{"a": []}', "", "file.json:1: here stands no list of rows; `rows` says where it is"),
         ('{"rows": []}', "row", "file.json:1: there is no `row` on the way to the rows, `row`; did you mean `rows`?"),
-        ("[\n1]", "", "file.json:2: a row is an object"),
+        ("[\n1]", "", "file.json:2: a row is an object, `{…}`, not `1`"),
         ('[{"a": 1}\n{"a": 2}]', "", "file.json:2: this is not json: `,` is missing"),
         ('[{"a": 1},\n{"a": }]', "", "file.json:2: this is not json: expecting value"),
         ('[{"a": 1, "a": 2}]', "", "file.json:1: the name `a` stands twice in one object"),
@@ -211,7 +219,7 @@ def test_a_file_is_unpacked_by_what_is_in_it_not_by_its_name(tmp_path: Path) -> 
         (gzip.compress(b"a,b\n1,2\n" * 50)[:-20], "file.csv", "file.csv: it is gzipped, and broken: "),
         (gzip.compress(b"a,b\n")[:-4] + b"\0\0\0\0", "file.csv", "file.csv: it is gzipped, and broken: "),
         (gzip.compress(b"[]"), "file.json.gz", "file.json.gz: a json file is held as a whole: unpack it first"),
-        (gzip.compress(b"a,b\n1\n"), "file.csv.gz", "file.csv.gz:2: 1 fields where the header has 2"),
+        (gzip.compress(b"a,b\n1\n"), "file.csv.gz", "file.csv.gz:2: 1 field where the header has 2"),
         (gzip.compress(b"<log a='" + b"x" * 12_000_000), "file.xes", "file.xes:1: one tag is longer than 10,000,000"),
     ],
     ids=["cut off", "wrong sum", "json", "wrong row", "endless tag"],
