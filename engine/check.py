@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import definitions as d
 from .catalog import Pack
 from .check_accounts import check_accounts
 from .check_data import check_mappings, check_tests
@@ -26,8 +27,10 @@ from .check_states import check_states
 from .check_workflows import check_workflows
 from .errors import Diagnostic, Place, in_order
 from .library import Built, Library
+from .model import SCALARS
 from .pack_data import lines_of
 from .schemas import problems
+from .type_relations import UNKNOWN
 
 _BLOCK = re.compile(r"[|>][-+0-9]*$")
 CODES = {
@@ -129,6 +132,37 @@ class _Lenient(Library):
     """A library in which a broken document gives as much as can be read of it."""
 
     broken: frozenset[tuple[str, str]] = field(default_factory=frozenset)
+    _records: dict[str, d.Record | None] = field(default_factory=dict)
+
+    def record(self, name: str) -> d.Record | None:
+        """A record type in which what has an error is taken for right, so that one mistake is told once."""
+        if name not in self._records:
+            found = super().record(name)
+            self._records[name] = found and replace(
+                found, fields={n: self._known(name, f) for n, f in found.fields.items()}, workflows=self._flows(found)
+            )
+        return self._records[name]
+
+    def _known(self, record: str, f: d.Field) -> d.Field:
+        """A field, of no known type where it is wrong; what need not be given still need not."""
+        if not self._is_wrong(record, f):
+            return f
+        return replace(f, type=UNKNOWN, default="none" if f.type.optional else f.default)
+
+    def _is_wrong(self, record: str, f: d.Field) -> bool:
+        """Whether a field refers to nothing, or does not say its type as it should."""
+        if f.type.kind == "ref":
+            return f.type.of not in ("entry", "voucher") and self.pack.find("record", f.type.of) is None
+        document = self.pack.find("record", record) if ("record", record) in self.broken else None
+        said = document.body.get("fields", {}).get(f.name) if document else None
+        return isinstance(said, dict) and (said.get("type") not in SCALARS if "one_of" not in said else False)
+
+    def _flows(self, record: d.Record) -> tuple[str, ...]:
+        """Its workflows; for one that is not there, one that is said to be of it and that it does not name."""
+        of_it = [doc.name for doc in self.pack.all("workflow") if doc.body.get("of") == record.name]
+        unnamed = iter([name for name in of_it if name not in record.workflows])
+        named = [n if self.pack.find("workflow", n) else next(unnamed, n) for n in record.workflows]
+        return (*named, *unnamed)
 
     def _get(self, kind: str, name: str, build: Callable[[Any], Built]) -> Built | None:
         try:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from . import definitions as d
 from .check_constants import Region, is_void, region
-from .check_findings import Findings, mark, mark_key
+from .check_findings import ACCOUNT_KEY, Findings, mark, mark_key
 from .definitions import Element
 from .expression_scopes import Scope
 from .model import Parts, Type
+from .source import did_you_mean
 from .type_relations import ORDERED
 
 
@@ -29,9 +30,26 @@ def check_cells(
                 f.say("R405", f"no value of `{name}` lies between these bounds", mark(inner))
             elif known is not None:
                 found[cell.path] = known
+                _check_possible(f, inner, cell, type_)
                 around, path = (read[0], read[1].get(cell.path, cell.path)) if read else (scope, cell.path)
                 _check_known(f, inner, cell, _record_named(f, around, path, type_))
     return found
+
+
+def _check_possible(f: Findings, e: Element, cell: d.Cell, type_: Type) -> None:
+    """A text that is worked out by cases has only the values that these name; an account key is one of the ledger's."""
+    ledger, possible = f.library.manifest.ledger, type_.choices if type_.kind == "text" else ()
+    for one in each_of(e) if cell.values else ():
+        if possible and one.value not in possible:
+            hint = did_you_mean(str(one.value), possible) or f"it is {' or '.join(possible)}"
+            f.say("R206", f"`{'.'.join(cell.path)}` is never `{one.value}`", mark(one), hint)
+        elif ledger and type_.kind == "text" and cell.path[-1] == ACCOUNT_KEY:
+            f.account_key(str(one.value), mark(one), ledger)
+
+
+def each_of(e: Element) -> list[Element]:
+    """The values of a cell, one or several."""
+    return [e.at(index) for index in range(len(e.value))] if isinstance(e.value, list) else [e]
 
 
 def _record_named(f: Findings, scope: Scope, path: Parts, type_: Type) -> str:
@@ -45,7 +63,7 @@ def _record_named(f: Findings, scope: Scope, path: Parts, type_: Type) -> str:
 
 def _check_known(f: Findings, e: Element, cell: d.Cell, record: str) -> None:
     if record and cell.values:
-        for one in [e.at(index) for index in range(len(e.value))] if isinstance(e.value, list) else [e]:
+        for one in each_of(e):
             f.known(one, record)
 
 

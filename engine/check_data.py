@@ -8,6 +8,7 @@ from .definitions import Element
 from .event_logs import NO_ROLE, log_fields
 from .log_mappings import is_of_log
 from .model import Type
+from .notation import date_pattern
 from .scopes import Names
 from .statement_definitions import statement_of
 
@@ -49,11 +50,20 @@ def _check_value(f: Findings, e: Element, type_: Type) -> None:
     form = e.at("as")
     if form.has("date") and type_.kind != "date":
         f.say("R202", f"`{e.path[-1]}` is {type_.given()}, not a date", mark_key(form.at("date")))
+    elif form.has("date"):
+        _check_form(f, form.at("date"))
     for key in ("decimal", "thousands"):
         if form.has(key) and not type_.is_numeric:
             f.say("R202", f"`{e.path[-1]}` is {type_.given()}, not a number", mark_key(form.at(key)))
     if e.has("key"):
         _check_key(f, e.at("key"), type_)
+
+
+def _check_form(f: Findings, e: Element) -> None:
+    try:
+        date_pattern(str(e.value))
+    except ValueError as wrong:
+        f.say("R206", str(wrong), mark(e))
 
 
 def _check_key(f: Findings, e: Element, type_: Type) -> None:

@@ -25,7 +25,9 @@ from .expression_types import check_as as check_type_as
 from .expressions import (
     COMPARISONS,
     Binary,
+    Constant,
     ExpressionError,
+    In,
     Node,
     Path,
     children,
@@ -33,6 +35,7 @@ from .expressions import (
     parse,
     parse_template,
     paths,
+    walk,
 )
 from .library import Library
 from .model import Parts, Type
@@ -43,6 +46,7 @@ from .type_relations import UNKNOWN
 Mark: TypeAlias = tuple[Place, int]
 
 UNREADABLE = "R200"
+ACCOUNT_KEY = "account_key"  # what an entry, the account decision, and who asks it call the key of an account
 
 
 def mark(e: Element) -> Mark:
@@ -239,7 +243,23 @@ class Findings:
         else:
             type_, errors = check_type_as(node, scope, wanted)
         self.errors(errors, e.place)
+        if ACCOUNT_KEY in str(e.value) and not errors:
+            self.account_keys_in(node, e.place)
         return UNKNOWN if errors else type_
+
+    def account_keys_in(self, node: Node, place: Place) -> None:
+        """An account key is a text: whether there is one as it is compared with, only the ledger says."""
+        for each in walk(node) if self.library.manifest.ledger else ():
+            sides = children(each) if isinstance(each, Binary | In) else ()
+            if any(isinstance(side, Path) and side.parts[-1] == ACCOUNT_KEY for side in sides):
+                for side in sides:
+                    if isinstance(side, Constant) and isinstance(side.value, str):
+                        where = Place(place.file, place.line, place.column + side.start)
+                        self.account_key(side.value, (where, side.end - side.start), self.library.manifest.ledger)
+
+    def account_key(self, name: str, where: Mark, ledger: d.Ledger | None) -> None:
+        if ledger and name not in ledger.account_keys:
+            self.unknown("account key", name, where, ledger.account_keys, "ledger: account_keys")
 
     def condition(self, e: Element, scope: Scope) -> None:
         self.expression(e, scope, Type("yes_or_no"))
@@ -334,7 +354,9 @@ class Findings:
         """Expressions under the names of what is taken; gives the names."""
         for name, inner in e.pairs(key):
             if self.is_taken(inner, fields, taker):
-                self.expression(inner, scope, fields[name].type)
+                type_ = self.expression(inner, scope, fields[name].type)
+                for key in type_.choices if name == ACCOUNT_KEY and type_.kind == "text" else ():
+                    self.account_key(key, mark(inner), self.library.manifest.ledger)
         return {name for name, _ in e.pairs(key)}
 
     def constants(self, e: Element, fields: Mapping[str, d.Field], taker: str, none: bool = False) -> set[str]:

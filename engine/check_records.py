@@ -8,6 +8,7 @@ from . import definitions as d
 from .check_findings import Asked, Findings, mark, mark_key
 from .check_tables import days_between
 from .definitions import Element
+from .errors import WARNING
 from .expression_sql import sql_number
 from .model import DATE, Type
 from .scopes import Names
@@ -88,7 +89,7 @@ def _check_ways(f: Findings, e: Element, record: d.Record) -> None:
     if e.has("dated_by") and _field(f, e.at("dated_by"), record):
         f.path_to(e.at("dated_by"), names, "a date", "date")
     f.path_to(e.at("currency"), names, "a currency", *CURRENCY)
-    f.path_to(e.at("stream"), names, "a reference", "ref")
+    _check_stream(f, e.at("stream"), names)
     if e.has("amount"):
         _check_amount(f, e.at("amount"), record, names)
     for name, inner in e.pairs("fields"):
@@ -97,6 +98,13 @@ def _check_ways(f: Findings, e: Element, record: d.Record) -> None:
         elif record.fields[name].type.kind == "money" and record.currency is None:
             said = f"the money `{name}` has no currency"
             f.say("R208", said, mark_key(inner), "say `currency: PATH` for the record, or `in: PATH` here")
+
+
+def _check_stream(f: Findings, e: Element, names: Names) -> None:
+    found, ledger = f.path_to(e, names, "a reference", "ref"), f.library.manifest.ledger
+    if found and ledger and found.of != ledger.company:
+        said = f"`{e.value}` is {found}, while the books are those of a {ledger.company}"
+        f.say("R202", said, mark(e), f"let it lead to the {ledger.company}, in whose stream its vouchers are", WARNING)
 
 
 def _check_amount(f: Findings, e: Element, record: d.Record, names: Names) -> None:

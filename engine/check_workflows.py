@@ -21,7 +21,8 @@ from .type_relations import ORDERED
 
 def check_workflows(f: Findings) -> None:
     for e, flow, record in workflows(f):
-        if f.pack.find("record", record.name) and flow.name not in record.workflows:
+        document = f.pack.find("record", record.name)
+        if document and flow.name not in Element(document, (), document.body).words("workflows"):
             f.say("R307", f"record `{record.name}` does not name this workflow", mark(e.at("of")),
                   f"add it to the `workflows` of `{record.name}`")  # fmt: skip
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
