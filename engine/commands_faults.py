@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import exc
 
 from .errors import CharterFault, Conflict, IntegrityBroken, UsageFault
 
-# Words of the databases' own messages, and what they mean for the one who gave the command.
+# Words of the databases' own messages, as patterns, and what they mean for the one who gave the command.
 _MEANINGS: tuple[tuple[str, type[CharterFault], str], ...] = (
     ("database is locked", Conflict, "The store is busy: somebody else works in it. Try again."),
     ("unable to open database file", UsageFault, "The store cannot be opened: is its folder there, and is it yours?"),
@@ -17,7 +19,11 @@ _MEANINGS: tuple[tuple[str, type[CharterFault], str], ...] = (
     ("is append-only", IntegrityBroken, "What was written once cannot be changed."),
     ("permission denied", UsageFault, "The database does not allow you this."),
     ("password authentication failed", UsageFault, "The database does not accept this user and password."),
-    ("does not exist", UsageFault, "The database, or something in it, is not there."),
+    (
+        '(database|role|schema|relation) "[^"]*" does not exist',
+        UsageFault,
+        "The database, or something in it, is not there.",
+    ),
 )
 
 
@@ -33,7 +39,7 @@ def said_of(error: BaseException) -> CharterFault | None:
         return None
     told = " ".join(str(error.orig if isinstance(error, exc.DBAPIError) else error).split())
     for sign, kind, meaning in _MEANINGS:
-        if sign in told:
+        if re.search(sign, told):
             return kind(f"{meaning} ({told})")
     if isinstance(error, exc.OperationalError) or (is_driver and type(error).__name__ == "OperationalError"):
         return Conflict(f"The database cannot be reached or gave up: {told}")

@@ -17,6 +17,7 @@ from .errors import UsageFault
 from .explanation_past import Past, Then
 from .expression_sql import sql_expression
 from .expressions import parse
+from .facts import from_plain
 from .grants import GRANT
 from .log_texts import changes_of, reads_of
 from .masters import rows_of
@@ -232,7 +233,7 @@ class Scene:
             return
         joined = Joined(then.library, self.past.rules.metadata, declared)
         by = [(*joined.column(path), value) for path, value in zip(measure.by.values(), fact["of"], strict=False)]
-        where = [among(column, type_, [value]) for column, type_, value in by]
+        where = [among(column, type_, [from_plain(value, type_)]) for column, type_, value in by]
         where += [sql_expression(parse(measure.where.text), joined)] if measure.where else []
         rows = self.past.session.rows(joined.select([("id",)]).where(*where).limit(MOST_EVENTS * 20))
         yield from ((measure.of, id_) for (id_,) in rows)

@@ -210,6 +210,7 @@ MEANT = [
     (sqlite3.IntegrityError("charter_log is append-only"), exc.IntegrityError, 6),
     (sqlite3.OperationalError("database or disk is full"), exc.OperationalError, 5),
     (Exception("permission denied for table charter_log"), exc.ProgrammingError, 2),
+    (Exception('FATAL: database "books" does not exist'), exc.ProgrammingError, 2),
 ]
 
 
@@ -219,6 +220,11 @@ def test_what_a_database_says_has_a_meaning(error: Exception, kind: Any, code: i
     assert meant is not None
     assert meant.exit_code == code
     assert str(error) in str(meant)
+
+
+def test_a_statement_that_the_database_does_not_understand_is_a_fault_of_the_program() -> None:
+    error = Exception("operator does not exist: date = character varying")
+    assert said_of(exc.ProgrammingError("SELECT 1", {}, error)) is None
 
 
 # --- faults ----------------------------------------------------------------------------------------------------------

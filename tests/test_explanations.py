@@ -27,6 +27,7 @@ from charter.engine.notation import KeyText
 from charter.engine.processes import run, takes_of
 from charter.engine.store import Store
 from charter.engine.tables import LOG
+from charter.engine.trial_writing import example_of
 from charter.engine.trials import Trial
 from charter.engine.why_not import WhyNot, why_not, why_not_lines
 from sqlalchemy import func, select
@@ -649,6 +650,9 @@ def test_postgresql_explains_the_same(opened: Callable[..., World], own_database
     assert there.why_not("hour_line", LINE, "approve", "ann") == here.why_not("hour_line", LINE, "approve", "ann")
     assert there.steps("timesheet", SHEET, "wim") == here.steps("timesheet", SHEET, "wim")
     here.approve_and_post(), there.approve_and_post()
+    # What a measure by day was taken of is found again.
+    examples = [example_of(world.charter, f"hour_line {LINE}").text for world in (here, there)]
+    assert examples[0].partition("today:")[2] == examples[1].partition("today:")[2]
     # Numbers come in blocks there and may be skipped, so words that hold none are compared.
     ours, theirs = here.why("C-000001/1"), there.why("C-000001/1")
     assert (theirs.figure, theirs.voucher, theirs.entries) == (ours.figure, ours.voucher, ours.entries)
