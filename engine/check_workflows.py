@@ -182,6 +182,5 @@ def _check_people(f: Findings, e: Element, flow: d.Workflow, record: d.Record) -
         for person in (*rule.items("different"), rule):
             if person.has("field"):
                 f.path_to(person.at("field"), names, "an actor", "ref", of="actor")
-            for key in ("event", "since"):
-                if person.has(key):
-                    f.event(person.at(key), record)
+            for event in (*person.items("event"), *person.items("since")):
+                f.event(event, record)

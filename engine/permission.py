@@ -144,11 +144,11 @@ class Permission:
         return same
 
     def earlier(self, rule: p.Apart, firings: list[Firing]) -> dict[int, list[tuple[str, str, str, str | None]]]:
-        """Who fired the other events on these records, since the last time `since` was fired."""
+        """Who fired the other events on these records, since the last time an event of `since` was fired."""
         if not rule.events:
             return {}
         log = self.gatherer.metadata.tables[LOG]
-        events = [*rule.events, *([rule.since] if rule.since else [])]
+        events = [*rule.events, *rule.since]
         found: dict[int, list[tuple[str, str, str, str | None]]] = defaultdict(list)
         statement = select(log.c.record_id, log.c.event, log.c.actor, log.c.login, log.c.acting_for).where(
             log.c.record == firings[0].record.name, log.c.event.in_(events)
@@ -157,7 +157,7 @@ class Permission:
             for id_, event, actor, login, acting_for in self.session.rows(
                 statement.where(log.c.record_id.in_(part)).order_by(log.c.id)
             ):
-                if event == rule.since:
+                if event in rule.since:
                     found[id_].clear()
                 if event in rule.events:
                     found[id_].append((event, actor, login, acting_for))
@@ -172,7 +172,7 @@ class Permission:
         for first in {id(r): r.firing for f in firings if (r := f.root).firing}.values():
             for firing in in_tree_order(first) if first else ():
                 event = firing.program.transition.event
-                if firing.record.name == record and event == rule.since:
+                if firing.record.name == record and event in rule.since:
                     found[firing.id].clear()
                 if firing.record.name == record and event in rule.events:
                     acting_for = firing.acting_for.number if firing.acting_for else None

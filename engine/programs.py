@@ -198,12 +198,12 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Apart:
-    """Whoever fires must not be the actor at these fields, nor have fired these events (after the last `since`)."""
+    """Whoever fires must not be the actor at these fields, nor have fired these events (after the last `since`, or the last of several)."""
 
     holders: tuple[Callable[[Values], Any], ...]
     fields: tuple[str, ...]
     events: tuple[str, ...]
-    since: str | None
+    since: tuple[str, ...]
     place: Place
 
 

@@ -128,7 +128,7 @@ class People:
 
     fields: tuple[tuple[str, ...], ...]
     events: tuple[str, ...]
-    since: str | None
+    since: tuple[str, ...]
     place: Place
 
 
@@ -302,5 +302,4 @@ def build_people(e: Element) -> People:
     different = list(e.items("different"))
     fields = tuple(dotted(d.word("field")) for d in different if d.has("field"))
     events = tuple(d.word("event") for d in different if d.has("event"))
-    since = e.maybe("since") or next((d.word("since") for d in different if d.has("since")), None)
-    return People(fields, events, since, e.place)
+    return People(fields, events, e.words("since"), e.place)

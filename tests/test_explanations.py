@@ -478,7 +478,7 @@ def test_a_refusal_says_who_may_and_changes_nothing(in_review: World) -> None:
     assert not answer.is_possible
     (reason,) = answer.reasons
     assert "project_manager of project/P-1" in reason.says
-    assert reason.place.startswith("workflows/hour_line.yaml:")
+    assert reason.place.startswith("workflows/hour_lines/with_sales.yaml:")
     assert not answer.outcomes
     assert {s.event: s.who[0].actors for s in answer.instead if s.who}["approve"] == ("ann",)
     assert in_review.log_length() == before
