@@ -198,7 +198,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Apart:
-    """Whoever fires must not be the actor at these fields, nor have fired these events (after the last `since`, or the last of several)."""
+    """Whoever fires must not be the actor at these fields, nor have fired these events (after the last `since`)."""
 
     holders: tuple[Callable[[Values], Any], ...]
     fields: tuple[str, ...]

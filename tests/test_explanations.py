@@ -493,7 +493,7 @@ def test_every_reason_is_given(in_review: World) -> None:
 def test_an_event_of_another_state_is_answered_with_what_is_possible(in_review: World) -> None:
     answer = in_review.why_not("hour_line", LINE, "delete", "wim")
     assert 'cannot `delete` from "submitted"' in answer.reasons[0].says
-    assert {s.event for s in answer.instead} == {"approve", "recall", "return"}
+    assert {s.event for s in answer.instead} == {"approve", "recall", "request_recall", "return"}
 
 
 def test_something_not_given_does_not_hide_that_the_actor_may_not(in_review: World) -> None:
