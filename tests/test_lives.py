@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from support import Stores, World
 
 LIVES = int(os.environ.get("CHARTER_LIVES", "6"))
+# In the order in which they are approved: lines before the document that they stand on.
+DOCUMENTS = ("hour_line", "material_usage", "expense_line", "timesheet", "expense_report")
 PROFILES = ("TM", "TM-ACCRUED", "TM-CLEARED", "TM-WIP", "TM-LATER")
 MONTHS = ("2026-03-31", "2026-04-30", "2026-05-31", "2026-06-30", "2026-07-31")
 END = "2026-08-31"
@@ -48,6 +50,7 @@ def work(world: World) -> None:
     world.must("hour_line", "approve", "W1/2026-03-02/2", billable_hours="6")
     world.must("hour_line", "approve", "W1/2026-03-02/3", billable_hours="4")
     world.must("timesheet", "approve", "W1/2026-03-02")
+    documents(world)
     more = {"project": "P-1", "currency": "EUR", "number": 1}
     world.create(
         "entry_line",
@@ -84,6 +87,26 @@ def work(world: World) -> None:
     world.must("indirect_cost", "put_in_force", "A")
 
 
+def documents(world: World) -> None:
+    """The expense report of the scene and material that was used, both approved."""
+    world.create("item_cost", number="bolt", company="NORTH", item="bolt", cost="1.15", **{"from": "2026-01-01"})
+    what = {"worker": "W1", "project": "P-1"}
+    world.create(
+        "material_usage", number="U-1", work_date="2026-03-09", category="material", item="bolt", quantity="11", **what
+    )
+    world.must("material_usage", "submit", "U-1")
+    world.must("material_usage", "approve", "U-1", billed_quantity="9")
+    world.create(
+        "expense_line", report="E-1", number=1, work_date="2026-03-12", project="P-1", category="lodging", quantity="3",
+        currency="EUR", amount="100.10",
+    )  # fmt: skip
+    for record, event, key in (
+        ("expense_report", "submit", "E-1"), ("expense_line", "approve", "E-1/1"), ("expense_report", "approve", "E-1"),
+        ("expense_report", "post", "E-1"),
+    ):  # fmt: skip
+        world.must(record, event, key)
+
+
 # --- a life -----------------------------------------------------------------------------------------------------------
 
 
@@ -101,8 +124,11 @@ class Life:
         return MONTHS[self.month]
 
     def one(self, pick: int, record: str, where: str) -> int | None:
-        found = [row[0] for row in self.world.rows(f'SELECT id FROM "{record}" WHERE {where} ORDER BY id')]
+        found = self.all(record, where)
         return found[pick % len(found)] if found else None
+
+    def all(self, record: str, where: str) -> list[int]:
+        return [row[0] for row in self.world.rows(f'SELECT id FROM "{record}" WHERE {where} ORDER BY id')]
 
     def may(self, record: str, event: str, pick: int, where: str, **values: Any) -> Root | None:
         number = self.one(pick, record, where)
@@ -150,6 +176,41 @@ class Life:
     def cancel(self, pick: int) -> None:
         self.may("transaction", "cancel", pick, "state = 'registered'", reason="Wrong.")
 
+    def cancel_approval(self, pick: int) -> None:
+        record = DOCUMENTS[pick % len(DOCUMENTS)]
+        day = {"day": self.some_day(pick // 7)} if pick % 3 == 0 else {}
+        self.may(record, "cancel_approval", pick, "state IN ('approved', 'posted')", reason="Wrong.", **day)
+
+    def recall(self, pick: int) -> None:
+        record = DOCUMENTS[pick % len(DOCUMENTS)]
+        self.may(
+            record,
+            "request_recall",
+            pick,
+            "state IN ('approved', 'posted') AND recall = 'not_requested'",
+            reason="Wrong.",
+        )
+        if pick % 5 < 4:
+            self.may(record, ("grant_recall", "refuse_recall")[pick % 5 == 3], pick, "recall = 'requested'",
+                     **({"reason": "No."} if pick % 5 == 3 else {}))  # fmt: skip
+
+    def withdraw(self, pick: int) -> None:
+        self.may("hour_line", "delete", pick, "state = 'returned'")
+
+    def hand_in(self, pick: int) -> None:
+        """What was given back is handed in and approved again, as far as it goes."""
+        for record, event, where in (
+            ("hour_line", "resubmit", "state = 'returned'"), ("timesheet", "submit", "state = 'returned'"),
+            ("expense_report", "recall", "state = 'in_review'"), ("expense_report", "revise", "state = 'rejected'"),
+            ("expense_report", "submit", "state = 'draft'"), ("material_usage", "submit", "state = 'rejected'"),
+        ):  # fmt: skip
+            for number in self.all(record, where):
+                self.may(record, event, 0, f"id = {number}")
+        for record in DOCUMENTS:
+            for number in self.all(record, "state IN ('submitted', 'in_review')"):
+                self.may(record, "approve", 0, f"id = {number}")
+        self.may("expense_report", "post", 0, "state = 'approved'")
+
     def hold(self, pick: int) -> None:
         self.may("transaction", "hold", pick, "billed = 'ready'", reason="In dispute.")
 
@@ -188,7 +249,9 @@ class Life:
             return
         for event in ("submit", "approve", "approve", "approve", "post"):
             self.note(f"{event} proposal {number}", [self.world.fire("invoice_proposal", event, number)])
-        self.may("invoice_proposal", "reopen", 0, f"id = {number} AND state = 'approved'")
+        self.may(
+            "invoice_proposal", "cancel_approval", 0, f"id = {number} AND state = 'approved'", reason="Not posted."
+        )
 
     def bill(self, pick: int) -> None:
         self.post(pick)
@@ -258,6 +321,9 @@ class Life:
         self.month = len(MONTHS) - 1
         while self.may("transaction", "release", 0, "billed = 'held'"):
             pass
+        self.hand_in(0)
+        for record in DOCUMENTS:
+            assert self.all(record, "state NOT IN ('approved', 'posted', 'withdrawn')") == [], record
         self.run("post_transactions", until=self.day)
         for _ in range(2):
             while self.one(0, "invoice_proposal", "state = 'draft'") is not None:
@@ -275,7 +341,7 @@ class Life:
 
 
 STEPS = (
-    "post", "post", "charge", "adjust", "split", "reverse", "cancel", "hold", "release", "propose", "propose", "change", "change",
+    "post", "post", "cancel_approval", "cancel_approval", "recall", "recall", "withdraw", "hand_in", "hand_in", "charge", "adjust", "split", "reverse", "cancel", "hold", "release", "propose", "propose", "change", "change",
     "take_off", "discard", "invoice", "invoice_and_credit", "bill", "bill", "bill", "credit", "credit", "correct", "correct", "pay", "unapply",
     "accrue", "accrue_for_period", "expense", "capitalize", "close",
 )  # fmt: skip
@@ -315,6 +381,17 @@ def agrees(world: World) -> None:
     assert {c: -a for c, a in revenue.items()} == added(accrued, sums(world, billed))
     owed = sums(world, "SELECT 1, sum(accounting) FROM customer_movement").get("1", 0)
     assert ledger(world).get("customer_balance", 0) == owed
+
+
+def counts_once(world: World) -> None:
+    """What is approved counts once however often it was taken back, and what is not approved counts nowhere."""
+    for record, counting in (("hour_line", "approved"), ("material_usage", "approved"), ("expense_line", "posted")):
+        counted = world.rows(
+            f"SELECT d.id, (SELECT count(*) FROM \"transaction\" t WHERE t.{record} = d.id AND t.type = 'cost' "
+            "AND t.evaluation = 'current' AND t.replaces IS NULL AND t.reverses IS NULL), "
+            f'd.state FROM "{record}" d'
+        )
+        assert all(count == (state == counting) for _, count, state in counted), (record, counted)
 
 
 def added(one: dict[str, Decimal], other: dict[str, Decimal]) -> dict[str, Decimal]:
@@ -366,6 +443,7 @@ def test_a_life_of_any_order(stores: Stores, profile: str, steps: list[tuple[str
             for name, pick in steps:
                 getattr(life, name)(pick)
                 agrees(world)
+                counts_once(world)
             no_day_shows_more_than_was_worked(world)
             life.end()
             agrees(world)
