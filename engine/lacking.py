@@ -103,15 +103,22 @@ def rows_otherwise(charter: Charter, session: Session) -> Iterator[Lacking]:
 
 
 def events_ahead(flow: d.Workflow) -> dict[str, tuple[str, ...]]:
-    """By state the events that lead on from it: those that it waits for, else those towards a state that waits."""
+    """By state the events that lead on from it: those that it waits for, else those towards a state that waits.
+
+    What needs something to be said, as a reason for going back, is no way on.
+    """
     ahead = {name: state.waits_for for name, state in flow.states.items() if state.waits_for}
     reached = -1
     while reached != len(ahead):
         reached = len(ahead)
-        leading = [t for t in flow.transitions if t.target in ahead]
+        leading = [t for t in flow.transitions if t.target in ahead and not needs_an_answer(t)]
         for source in {s for t in leading for s in t.sources} - ahead.keys() - {d.NOTHING}:
             ahead[source] = tuple(dict.fromkeys(t.event for t in leading if source in t.sources))
     return ahead
+
+
+def needs_an_answer(transition: d.Transition) -> bool:
+    return any(field is not None and field.needed for field in transition.takes.values())
 
 
 class _Search:

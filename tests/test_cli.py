@@ -302,8 +302,8 @@ def test_a_template_is_an_empty_file_that_can_be_filled_in(tmp_path: Path) -> No
 
 def test_list_shows_references_by_key_and_money_with_its_cents(desk: Desk) -> None:
     rows = table(desk.must("-o", "csv", "list", "hour_line", "--where", "worker.number == 'W1'", "--limit", "2"))
-    assert rows[0][:4] == ["key", "state", "worker", "work_date"]
-    assert rows[1][:5] == [LINE, "submitted", "W1", "2026-03-02", "P-100"]
+    assert rows[0][:5] == ["key", "state", "recall", "worker", "work_date"]
+    assert rows[1][:6] == [LINE, "submitted", "not_requested", "W1", "2026-03-02", "P-100"]
     assert "375.00" in rows[2]
 
 
@@ -324,7 +324,7 @@ def test_list_says_of_each_record_what_may_be_done_next_and_by_whom(desk: Desk) 
               for line in desk.data(*which)["records"] for step in line["next"]}  # fmt: skip
     assert actors == {("P-100", "approve"): ["ann"], ("P-100", "return"): ["ann"],
                       ("P-200", "approve"): ["bob"], ("P-200", "return"): ["bob"]}  # fmt: skip
-    rows = {row[4]: row[-1] for row in table(desk.must("-o", "csv", *which))}
+    rows = {row[5]: row[-1] for row in table(desk.must("-o", "csv", *which))}
     assert rows == {
         "project": "next",
         "P-100": "approve by ann; return by ann",

@@ -493,7 +493,7 @@ def test_every_reason_is_given(in_review: World) -> None:
 def test_an_event_of_another_state_is_answered_with_what_is_possible(in_review: World) -> None:
     answer = in_review.why_not("hour_line", LINE, "delete", "wim")
     assert 'cannot `delete` from "submitted"' in answer.reasons[0].says
-    assert {s.event for s in answer.instead} == {"approve", "recall", "request_recall", "return"}
+    assert {s.event for s in answer.instead} == {"approve", "recall", "return", "note_request"}
 
 
 def test_something_not_given_does_not_hide_that_the_actor_may_not(in_review: World) -> None:
@@ -548,7 +548,7 @@ def test_earlier_refusals_of_the_record_are_shown(in_review: World) -> None:
 def test_next_steps_name_the_roles_and_those_who_hold_them_today(in_review: World) -> None:
     steps = in_review.steps("hour_line", LINE, "ann")
     assert [(r.said, r.actors) for r in steps["approve"].who] == [("project_manager of project/P-1", ("ann",))]
-    assert steps["approve"].rule == "hour_line/approve_time_and_material", "the other one's condition fails"
+    assert steps["approve"].rule == "hour_line_with_sales/approve_time_and_material", "the other one's condition fails"
     assert steps["approve"].may is True
     assert in_review.steps("hour_line", LINE, "bob")["approve"].may is False
     assert in_review.steps("hour_line", LINE)["approve"].may is None
@@ -587,7 +587,11 @@ def test_what_must_be_given_is_said(in_review: World) -> None:
 
 
 def test_a_final_state_offers_nothing(posted: World) -> None:
-    assert posted.steps("hour_line", LINE) == {}
+    assert set(posted.steps("hour_line", LINE)) == {"cancel_approval", "request_recall", "give_back", "note_request"}
+    assert not posted.fire("wim", "hour_line", "request_recall", LINE, reason="Not worked.").reasons
+    assert not posted.fire("ann", "hour_line", "grant_recall", LINE).reasons
+    assert not posted.fire("wim", "hour_line", "delete", LINE).reasons
+    assert not [s for s in posted.steps("hour_line", LINE).values() if s.who], "it is withdrawn, not deleted"
 
 
 # --- for machines and for people -------------------------------------------------------------------------------------
