@@ -178,8 +178,7 @@ class Life:
 
     def cancel_approval(self, pick: int) -> None:
         record = DOCUMENTS[pick % len(DOCUMENTS)]
-        day = {"day": self.some_day(pick // 7)} if pick % 3 == 0 else {}
-        self.may(record, "cancel_approval", pick, "state IN ('approved', 'posted')", reason="Wrong.", **day)
+        self.may(record, "cancel_approval", pick, "state IN ('approved', 'posted')", reason="Wrong.")
 
     def recall(self, pick: int) -> None:
         record = DOCUMENTS[pick % len(DOCUMENTS)]
