@@ -64,11 +64,26 @@ def print_example(call: Call, subject: Sequence[str]) -> int:
                     "failures": list(verdict.told)})  # fmt: skip
     else:
         print(example.text, end="")
+    if wide := long_said(example.text):
+        call.say(f"{example.name} has {wide}")
     if verdict.passed:
         call.say(f"{example.name} passes by the rules that were in force.")
         return DONE
     call.say(f"{example.name} does not pass, though it is what happened:\n" + "\n".join(verdict.told))
     return REFUSED
+
+
+def long_said(text: str) -> str:
+    """How long a test is, and what to do about it, where it is longer than a file may be."""
+    from .schemas import MOST_LINES
+
+    lines = text.count("\n")
+    if lines <= MOST_LINES:
+        return ""
+    return (
+        f"{lines} lines, and a file at most {MOST_LINES}: put what is given into a test without `when` in a "
+        "file of its own, or several, and begin with `given: [{as_in: NAME}]`; or ask for an event that rests on less."
+    )
 
 
 def print_why_not(call: Call, name: str, key: str, event: str, wishes: Wishes) -> int:

@@ -15,17 +15,15 @@ from sqlalchemy import Row, select
 from . import programs as p
 from .errors import UsageFault
 from .explanation_past import Past, Then
-from .expression_sql import sql_expression
-from .expressions import parse
-from .facts import from_plain
 from .grants import GRANT
 from .log_texts import changes_of, reads_of
 from .masters import rows_of
 from .model import Parts, Type
 from .permission import DELEGATION
-from .queries import Joined, among, parts
+from .queries import Joined, parts
 from .scopes import Names, part_names
 from .tables import ENTRY, LOG, VOUCHER, table_name
+from .trial_lookups import Lookups
 from .workflow_definitions import NOTHING
 
 Numbered: TypeAlias = "tuple[str, int]"  # a record type and the number of one of its records
@@ -49,7 +47,7 @@ class Scene:
     """What was done before an event and has to do with it, but for what the pack itself puts into a store."""
 
     def __init__(self, past: Past, row: Row[Any]) -> None:
-        self.past = past
+        self.past, self.lookups = past, Lookups(past)
         causes = past.causes(row)
         self.happened = self.trees([causes[-1] if causes else row])[0]
         self.until = self.happened.row.id
@@ -78,10 +76,11 @@ class Scene:
             found |= {happened.row.id: happened for happened in fresh}
         return [found[id_] for id_ in sorted(found)]
 
-    def needed_by(self, fresh: Iterable[Happened], known: Mapping[Numbered, int]) -> dict[Numbered, int]:
+    def needed_by(self, fresh: Sequence[Happened], known: Mapping[Numbered, int]) -> dict[Numbered, int]:
         """The records that events rest on, each as it was before that row of the log, where that is not known yet."""
         found: dict[Numbered, int] = {}
         behind: dict[tuple[str, Parts], dict[int, int]] = defaultdict(dict)
+        self.look_up(fresh)
         for happened in fresh:
             until = happened.row.id
             for record, id_ in (
@@ -202,10 +201,11 @@ class Scene:
         if isinstance(operation, p.Reference):
             yield fact["record"], fact["id"]
         elif isinstance(operation, p.Children):
-            yield from self.with_value(operation.record, operation.by, fact["of"])
+            found = self.lookups.referring(operation.record, operation.by, fact["of"])
+            yield from ((operation.record, id_) for id_ in found)
         elif isinstance(operation, p.Find):
-            found = fact["found"] if operation.many else [fact["values"][operation.paths.index(("id",))]]
-            yield from ((operation.record, id_) for id_ in found if id_ is not None)
+            ids = fact["found"] if operation.many else [fact["values"][operation.paths.index(("id",))]]
+            yield from ((operation.record, id_) for id_ in ids if id_ is not None)
         elif isinstance(operation, p.Decided):
             yield from hits(operation, fact)
         elif isinstance(operation, p.Measured):
@@ -218,25 +218,30 @@ class Scene:
         elif isinstance(operation, p.Reversible):
             yield from (("voucher", id_) for id_ in fact["vouchers"])
 
-    def with_value(self, record: str, field: str, value: int) -> Iterator[Numbered]:
-        """The records that refer to one by a field. What came later has no events before, and adds nothing."""
-        table = self.past.tables[record]
-        yield from (
-            (record, id_) for (id_,) in self.past.session.rows(select(table.c.id).where(table.c[field] == value))
-        )
-
     def measured(self, then: Then, operation: p.Measured, fact: Mapping[str, Any]) -> Iterator[Numbered]:
         """The records that a measure was taken of."""
         measure = then.library.measure(operation.measure)
-        declared = then.library.record(measure.of) if measure else None
-        if measure is None or declared is None:
-            return
-        joined = Joined(then.library, self.past.rules.metadata, declared)
-        by = [(*joined.column(path), value) for path, value in zip(measure.by.values(), fact["of"], strict=False)]
-        where = [among(column, type_, [from_plain(value, type_)]) for column, type_, value in by]
-        where += [sql_expression(parse(measure.where.text), joined)] if measure.where else []
-        rows = self.past.session.rows(joined.select([("id",)]).where(*where).limit(MOST_EVENTS * 20))
-        yield from ((measure.of, id_) for (id_,) in rows)
+        if measure is not None:
+            ids = self.lookups.measured(then.library, measure, fact["of"])
+            yield from ((measure.of, id_) for id_ in ids)
+
+    def look_up(self, fresh: Sequence[Happened]) -> None:
+        """Learn at once what events rest on that the store has to be asked for."""
+        referred: dict[tuple[str, str], list[int]] = defaultdict(list)
+        measured: dict[tuple[str, str], tuple[Then, list[Any]]] = {}
+        for row in (row for happened in fresh for row in happened.rows):
+            then = self.past.then(row)
+            for operation, fact in self.past.facts_of(row, then.program):
+                if isinstance(operation, p.Children):
+                    referred[operation.record, operation.by].append(fact["of"])
+                elif isinstance(operation, p.Measured):
+                    measured.setdefault((row.pack, operation.measure), (then, []))[1].append(fact["of"])
+        for (record, by), values in referred.items():
+            self.lookups.learn_referring(record, by, values)
+        for (_, name), (then, asked) in measured.items():
+            if (measure := then.library.measure(name)) is not None:
+                self.lookups.learn_measured(then.library, measure, asked)
+        self.lookups.learn_grants(self.actors[n] for happened in fresh for n in self.actors_of(happened))
 
     # --- who acted ---
 
@@ -246,14 +251,17 @@ class Scene:
         if not self.needs_actor(happened):
             return
         role, _, held_for = row.right.partition(" of ")
-        for number in filter(None, (row.actor, row.acting_for)):
+        for number in self.actors_of(happened):
             yield "actor", self.actors[number]
-            grants = self.past.tables[GRANT]
-            where = (grants.c.actor == self.actors[number]) & (grants.c.role == role)
-            where &= grants.c.held_for.is_(None) | (grants.c.held_for == held_for)
-            yield from ((GRANT, id_) for (id_,) in self.past.session.rows(select(grants.c.id).where(where)))
+            yield from ((GRANT, id_) for id_ in self.lookups.grants(self.actors[number], role, held_for))
         if row.acting_for:
-            yield from self.with_value(DELEGATION, "actor", self.actors[row.actor])
+            found = self.lookups.referring(DELEGATION, "actor", self.actors[row.actor])
+            yield from ((DELEGATION, id_) for id_ in found)
+
+    def actors_of(self, happened: Happened) -> list[str]:
+        """Who did it, and for whom, where a test has to say so."""
+        row = happened.row
+        return [name for name in (row.actor, row.acting_for) if name] if self.needs_actor(happened) else []
 
     def needs_actor(self, happened: Happened) -> bool:
         """Whether it matters who did it: for the event itself, and where people must differ or a rule asks who acts."""

@@ -11,6 +11,7 @@ from charter.engine import catalog
 from charter.engine.application import Charter
 from charter.engine.batch import Clock
 from charter.engine.check import check
+from charter.engine.commands_audit import long_said
 from charter.engine.definitions import Element
 from charter.engine.errors import UsageFault
 from charter.engine.explanation_keys import find_record
@@ -146,3 +147,8 @@ def test_texts_stand_in_quotes_only_where_they_must() -> None:
     assert as_yaml({"test": "t", "given": steps}) == (
         'test: t\ngiven:\n  - {create: note, with: {text: "A: b, {c}", plain: 4 m/s, no: "no"}}\n'
     )
+
+
+def test_of_a_long_test_it_is_said_how_to_divide_it() -> None:
+    assert long_said("given:\n" * 150) == ""
+    assert long_said("given:\n" * 151).startswith("151 lines, and a file at most 150: put what is given into a test")
