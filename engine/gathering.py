@@ -53,6 +53,7 @@ class Gatherer:
         # What was read and for whom, so that it can be held against what others of the work write.
         self.noted: list[tuple[p.Operation, list[tuple[Any, Any]]]] = []
         self.along: dict[tuple[str, tuple[Parts, ...]], dict[int, tuple[Any, ...]]] = defaultdict(dict)
+        self.children: dict[tuple[str, str, tuple[Parts, ...]], dict[int, list[list[Any]]]] = defaultdict(dict)
         self.answers = Answers(self, decided)
         self.keys: dict[tuple[str, str], int | None] = {}
 
@@ -61,7 +62,7 @@ class Gatherer:
         self.pending = Pending()
         self.facts = Facts()
         self.answers.decided_now.clear()
-        for known in (self.noted, self.along, self.keys):
+        for known in (self.noted, self.along, self.children, self.keys):
             known.clear()
 
     def place_of(self, record: str) -> Place:
@@ -194,11 +195,13 @@ class Gatherer:
     def stored_children(
         self, operation: p.Children, reading: tuple[Parts, ...], parents: Iterable[int]
     ) -> dict[int, list[list[Any]]]:
-        """The children's values as they are stored, by parent."""
-        found: dict[int, list[list[Any]]] = defaultdict(list)
-        for row in self.stored(operation.record, reading, operation.by, parents):
-            found[row[1]].append(row)
-        return found
+        """The children's values as they are stored, by parent; read once, however many transitions ask for them."""
+        known = self.children[operation.record, operation.by, reading]
+        missing = [parent for parent in parents if parent not in known]
+        known.update((parent, []) for parent in missing)
+        for row in self.stored(operation.record, reading, operation.by, missing):
+            known[row[1]].append(row)
+        return known
 
     def made_children(self, record: str, reading: tuple[Parts, ...]) -> dict[int, dict[int, list[Any] | None]]:
         """The same of those that the work has made, by root and id; None where they are deleted."""

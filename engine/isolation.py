@@ -95,7 +95,7 @@ class Isolation:
     ) -> Iterator[tuple[int, int]]:
         for firing, key in asked if writers else ():
             found = writers.get(key)
-            if found:
+            if found and (len(found) > 1 or self.place[id(firing.root)] not in found):
                 reader = self.place[id(firing.root)]
                 yield from ((reader, writer) for writer in found if writer != reader)
 
