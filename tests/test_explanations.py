@@ -29,6 +29,7 @@ from charter.engine.store import Store
 from charter.engine.tables import LOG
 from charter.engine.trial_writing import example_of
 from charter.engine.trials import Trial
+from charter.engine.waiting import waiting_for
 from charter.engine.why_not import WhyNot, why_not, why_not_lines
 from sqlalchemy import func, select
 
@@ -586,9 +587,17 @@ def test_what_must_be_given_is_said(in_review: World) -> None:
     assert [t.needed for t in steps["approve"].takes] == [False, False]
 
 
+def waiting(world: World, who: str) -> list[tuple[str, str, tuple[str, ...]]]:
+    actor = world.charter.actor(who)
+    with world.charter.store.reading() as session:
+        return [(g.record.name, g.state, g.events) for g in waiting_for(world.charter, session, actor)]
+
+
 def test_a_final_state_offers_nothing(posted: World) -> None:
     assert set(posted.steps("hour_line", LINE)) == {"cancel_approval", "request_recall", "give_back", "note_request"}
     assert not posted.fire("wim", "hour_line", "request_recall", LINE, reason="Not worked.").reasons
+    assert waiting(posted, "ann") == [("hour_line", "requested", ("grant_recall", "refuse_recall"))]
+    assert waiting(posted, "bob") == []
     assert not posted.fire("ann", "hour_line", "grant_recall", LINE).reasons
     assert not posted.fire("wim", "hour_line", "delete", LINE).reasons
     assert not [s for s in posted.steps("hour_line", LINE).values() if s.who], "it is withdrawn, not deleted"
