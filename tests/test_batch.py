@@ -295,3 +295,80 @@ def test_every_root_says_where_it_came_from(depot: World, tmp_path: Path) -> Non
     ((source, reasons),) = depot.rows("SELECT source, reasons FROM charter_refusal")
     assert source == "articles.csv:7"
     assert re.search("There is already a article Z", reasons)
+
+
+QUEUE = {
+    "pack.yaml": """pack: queue
+doc: Boxes stand on shelves, and know which of their floor came first.
+version: 0.1.0
+author: tests
+from: 2020-01-01
+roles: {clerk: {doc: Enters what there is.}}
+""",
+    "records.yaml": """record: shelf
+doc: A shelf.
+key: [number]
+workflows: [shelf]
+fields: {number: {type: text, doc: Its number.}, floor: {type: whole, doc: Where it is.}}
+---
+record: box
+doc: A box.
+key: [number]
+workflows: [box]
+fields:
+  number: {type: text, doc: Its number.}
+  shelf: {ref: shelf, doc: Where it stands.}
+  first_here: {ref: box, optional: true, doc: Which box was the first of its shelf.}
+  first_of_floor: {ref: box, optional: true, doc: Which box was the first of its floor.}
+""",
+    "workflows.yaml": """workflow: shelf
+doc: A shelf is there.
+of: shelf
+states: {open: {doc: Is there., final: true}}
+transitions: [{event: create, doc: A new one., from: nothing, to: open, who: {role: clerk}, takes: [number, floor]}]
+---
+workflow: box
+doc: A box is there and is moved.
+of: box
+states: {here: {doc: Is there., final: true}}
+transitions:
+  - event: create
+    doc: A new one.
+    from: nothing
+    to: here
+    who: {role: clerk}
+    takes: [number, shelf]
+    find:
+      here: {of: box, where: "shelf == this.shelf", first_by: number, none: allowed}
+      near: {of: box, where: "shelf.floor == this.shelf.floor", first_by: number, none: allowed}
+    do: [{set: {first_here: here, first_of_floor: near}}]
+  - {event: move, doc: Stands elsewhere now., from: here, to: here, who: {role: clerk}, takes: [shelf]}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def queue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packs") / "queue"
+    folder.mkdir()
+    for name, text in QUEUE.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_what_is_looked_for_is_found_where_an_earlier_request_made_it(stores: Stores, queue: Path, chunk: int) -> None:
+    """Under the very same reference or behind it, as it was made or as it was moved, in one chunk as in many."""
+    with stores.memory(queue) as world:
+        world.perform([world.creation("shelf", number=n, floor=f) for n, f in (("A", 1), ("B", 1), ("C", 2), ("D", 3))])
+        world.create("box", number="0", shelf="D")
+        made = [world.creation("box", number=n, shelf=s) for n, s in (("1", "A"), ("2", "C"), ("3", "B"))]
+        moved = world.request("box", "move", "0", shelf="C")
+        later = [world.creation("box", number=n, shelf=s) for n, s in (("4", "A"), ("5", "C"), ("6", "D"))]
+        world.perform([*made, moved, *later], chunk=chunk)
+        found = world.rows(
+            "SELECT b.number, h.number, n.number FROM box b LEFT JOIN box h ON h.id = b.first_here "
+            "LEFT JOIN box n ON n.id = b.first_of_floor ORDER BY b.number"
+        )
+    assert found[1:] == [("1", None, None), ("2", None, None), ("3", None, "1"), ("4", "1", "1"), ("5", "0", "0"),
+                         ("6", None, None)]  # fmt: skip
