@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -222,8 +223,11 @@ class Gatherer:
         assert predicate is not None
         for key, firing in examples.items():
             v = firing.v
-            near = candidates.get(tuple(value(v) for value in operation.equal_values), ())
-            answers[key] = self.found(operation, [row for row in near if predicate(v, row)])
+            near = candidates.get(tuple(value(v) for value in operation.equal_values), [])
+            in_turn = reversed(near) if operation.last and not operation.many else near
+            rows = (row for row in in_turn if predicate(v, row))
+            # Where one is looked for, those after the first are not asked.
+            answers[key] = self.found(operation, list(rows) if operation.many else list(islice(rows, 1)))
         for firing, key in asked:
             firing.v[operation.index] = answers[key]
             if not operation.none_allowed and answers[key][0] is None:
@@ -252,7 +256,7 @@ class Gatherer:
         if operation.many:
             ids = tuple(r[0] for r in rows)
             return ids, self.facts.add(content | {"found": ids})
-        row: list[Any] = (rows[-1] if operation.last else rows[0]) if rows else [None] * len(operation.paths)
+        row: list[Any] = rows[0] if rows else [None] * len(operation.paths)
         return (*row, self.facts.add(content | {"values": row}))
 
     # --- measures ---

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from charter.engine.application import Charter
+from charter.engine.errors import NOWHERE
 from charter.engine.facts import Facts
 from charter.engine.firings import Request
 from charter.engine.gathering import Gatherer
+from charter.engine.programs import Find
 from charter.engine.tables import COUNTER, REFUSAL
 from charter.engine.verification import verify
 from support import DEPOT, World, approved, clock, grant, ordered, said, sent
@@ -703,3 +707,23 @@ def test_a_plan_writes_nothing(depot: World) -> None:
 def test_an_unknown_record_type_is_a_fault(depot: World) -> None:
     with pytest.raises(Exception, match="There is no record type `ghost`"):
         depot.perform([Request("ghost", "create", None, {})])
+
+
+@pytest.mark.parametrize(("last", "asked"), [(False, [1, 2]), (True, [4, 3, 2])])
+def test_where_one_is_looked_for_those_after_it_are_not_asked(
+    depot: World, monkeypatch: pytest.MonkeyPatch, last: bool, asked: list[int]
+) -> None:
+    """Many may come near, such as all work of a project, for each of many firings."""
+    seen: list[int] = []
+
+    def fits(_: object, row: Sequence[int]) -> bool:
+        seen.append(row[0])
+        return row[0] == 2
+
+    find = Find(0, [], NOWHERE, name="near", record="order", paths=[("id",)], predicate=fits, last=last)
+    monkeypatch.setattr(Gatherer, "candidates", lambda *_: {(): [[1], [2], [3], [4]]})
+    with depot.store.transaction() as session:
+        gatherer = Gatherer(depot.rules.library, depot.rules.metadata, session, Facts(), {})
+        firing = SimpleNamespace(v={})
+        gatherer.read_finds(find, [(firing, ())])
+    assert (firing.v[0][0], seen) == (2, asked)
