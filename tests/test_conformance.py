@@ -291,7 +291,7 @@ def test_one_of_several_workflows_that_share_a_state_is_replayed_with_what_is_th
     printed = Desk(tmp_path).data("conform", "project_cost", "log.csv")
     assert (printed["workflow"], printed["cases"], printed["conforming"]) == ("project_cost", 2, 0)
     assert [(end["states"], end["cases"]) for end in printed["ends"]] == [(["finished"], 1)]
-    assert [v["because"] for v in printed["violations"]] == ["here only finish is possible"]
+    assert [v["because"] for v in printed["violations"]] == ["here only change, finish is possible"]
 
 
 def test_what_is_printed_as_json_is_what_came_of_the_log(desk: Desk, tmp_path: Path) -> None:
