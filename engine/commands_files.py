@@ -164,7 +164,7 @@ def file_sets(mapping: m.Mapping, files: Sequence[Path]) -> list[dict[str, Path]
 
 def said_of(library: Library, result: Imported, wishes: Wishes) -> str:
     """What an import came to, in a sentence."""
-    would = "would be " if wishes.plan or (result.refused and not result.is_written) else ""
+    would = "would be " if wishes.plan or (result.refused and not (wishes.skip_refused or result.is_written)) else ""
     beside = Counter(result.created)
     created = result.rows - result.skipped - result.refused
     beside[result.record] -= created

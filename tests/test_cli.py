@@ -283,6 +283,15 @@ def test_a_planned_import_writes_nothing_not_even_the_refused_rows(setting: Desk
     assert sorted(path.name for path in setting.folder.iterdir()) == ["charter.db"]
 
 
+def test_rows_that_are_all_refused_are_not_said_to_be_waiting(setting: Desk) -> None:
+    """Nothing would be created by mending nothing: the run is over, and what it did is said as done."""
+    (setting.folder / "bad.csv").write_text('number,name\n"",Nobody\n', "utf-8")
+    skipped = setting.run("--as", "pat", "import", "customer", "bad.csv", "--skip-refused")
+    assert "1 row of customer: 0 created, 1 refused." in skipped.stderr
+    stopped = setting.run("--as", "pat", "import", "customer", "bad.csv")
+    assert "0 would be created, 1 refused" in stopped.stderr
+
+
 def test_several_files_are_imported_one_by_one(setting: Desk) -> None:
     for number in ("A", "B"):
         (setting.folder / f"{number}.csv").write_text(f"number,name\nC-{number},Customer {number}\n", "utf-8")
