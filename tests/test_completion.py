@@ -27,8 +27,8 @@ def completed(*words: str) -> list[str]:
 
 @pytest.mark.parametrize(("words", "first"), [
     (("fire", "tim"), ["timesheet"]),
-    (("fire", "timesheet", "re"), ["recall", "return"]),
-    (("why-not", "timesheet", "W1/2026-03-02", "re"), ["recall", "return"]),
+    (("fire", "timesheet", "re"), ["recall", "refuse_recall", "request_recall", "return"]),
+    (("why-not", "timesheet", "W1/2026-03-02", "reo"), ["reopen"]),
     (("fire", "timesheet", "return", "W1/2026-03-02", "--set", ""), ["reason="]),
     (("run", "post_t"), ["post_transactions"]),
     (("run", "post_transactions", "u"), ["until="]),

@@ -224,7 +224,7 @@ def test_everything_that_the_rules_read_is_named(posted: World) -> None:
     assert read["project.group.type"] == "time_and_material"
     assert read["ledger_period.from"] == "2026-03-01"
     assert "project P-1" in [r.about for r in explained.event.readings]
-    assert (explained.event.lets[0].name, explained.event.lets[-1].name) == ("entered_on", "cost")
+    assert (explained.event.lets[0].name, explained.event.lets[-1].name) == ("first_day", "cost")
 
 
 def test_a_row_in_the_pack_that_hit_is_shown_with_its_text(posted: World, pack: catalog.Pack) -> None:
