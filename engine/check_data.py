@@ -9,7 +9,6 @@ from .event_logs import NO_ROLE, log_fields
 from .log_mappings import is_of_log
 from .model import Type
 from .notation import date_pattern
-from .scopes import Names
 from .statement_definitions import statement_of
 
 # --- mappings ---
@@ -136,7 +135,7 @@ def _check_action(f: Findings, e: Element, may_lack: bool) -> None:
     if record is None:
         return
     if e.has("where"):
-        f.condition(e.at("where"), Names(f.library, record))
+        f.picks(e.at("where"), record)
     event = e.at("event") if e.has("create") else e.at("fire")
     if e.has("create") and not e.has("event"):
         name = f.library.creation_event(record)
@@ -170,7 +169,7 @@ def _check_then(f: Findings, e: Element) -> None:
         record = f.record(inner.at("record"), ledger=True)
         if record is not None:
             if inner.has("where"):
-                f.condition(inner.at("where"), Names(f.library, record))
+                f.picks(inner.at("where"), record)
             _check_expected(f, inner, record)
     for drawn in e.items("statements"):
         _check_statement(f, drawn)

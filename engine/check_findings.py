@@ -96,12 +96,16 @@ class Asked:
 
 @dataclass
 class Findings:
-    """The problems found so far, and the pack and library that they are found in."""
+    """The problems found so far, and the pack and library that they are found in.
+
+    `right` are conditions, each with its record type, that nothing was found wrong with.
+    """
 
     pack: Pack
     library: Library
     broken: frozenset[tuple[str, str]] = frozenset()
     found: list[Diagnostic] = field(default_factory=list)
+    right: set[tuple[str, str]] = field(default_factory=set)
     _events: dict[str, dict[str, list[d.Transition]]] = field(default_factory=dict)
 
     def say(self, code: str, message: str, where: Mark, hint: str = "", severity: str = ERROR) -> None:
@@ -263,6 +267,15 @@ class Findings:
 
     def condition(self, e: Element, scope: Scope) -> None:
         self.expression(e, scope, Type("yes_or_no"))
+
+    def picks(self, e: Element, record: d.Record) -> None:
+        """A condition on records of a type by themselves. What was right once is right wherever else it is said."""
+        known = (record.name, str(e.value))
+        if known not in self.right:
+            before = len(self.found)
+            self.condition(e, Names(self.library, record))
+            if len(self.found) == before:
+                self.right.add(known)
 
     def filter(self, e: Element, record: d.Record, given: Names | None = None, along: bool = False) -> None:
         """A condition on records that the database is asked, which does not know all that Python does.

@@ -39,6 +39,8 @@ class Library:
     pack: PackOfDocuments
     _built: dict[tuple[str, str], Any] = field(default_factory=dict)
     _sharing: dict[str, d.Workflow] = field(default_factory=dict)
+    _flows_of: dict[tuple[str, ...], list[d.Workflow]] = field(default_factory=dict)
+    _states_of: dict[tuple[str, ...], dict[str, d.Workflow]] = field(default_factory=dict)
 
     def _get(self, kind: str, name: str, build: Callable[[Any], Built]) -> Built | None:
         key = (kind, name)
@@ -112,14 +114,17 @@ class Library:
         return [r for doc in self.pack.all("record") if (r := self.record(doc.name))]
 
     def workflows_of(self, record: d.Record) -> list[d.Workflow]:
-        return [w for name in record.workflows if (w := self.workflow(name))]
+        if record.workflows not in self._flows_of:
+            self._flows_of[record.workflows] = [w for name in record.workflows if (w := self.workflow(name))]
+        return self._flows_of[record.workflows]
 
     def states_of(self, record: d.Record) -> dict[str, d.Workflow]:
         """The state fields of a record type and their workflows, the creating one first; those of one state as one."""
-        found: dict[str, d.Workflow] = {}
-        for w in self.workflows_of(record):
-            found[w.field] = joined(found[w.field], w) if w.cells and w.field in found else w
-        return found
+        if record.workflows not in self._states_of:
+            found = self._states_of[record.workflows] = {}
+            for w in self.workflows_of(record):
+                found[w.field] = joined(found[w.field], w) if w.cells and w.field in found else w
+        return self._states_of[record.workflows]
 
     def transitions(self, record: d.Record, event: str) -> list[tuple[d.Workflow, d.Transition]]:
         return [(w, t) for w in self.workflows_of(record) for t in w.transitions if t.event == event]

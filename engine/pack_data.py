@@ -37,13 +37,20 @@ class Pack:
 
     def all(self, kind: str) -> list[Document]:
         """The documents of that kind, by name."""
-        return [self.documents[index] for key, index in self._index.items() if key[0] == kind]
+        return [self.documents[index] for index in self._of_kind.get(kind, ())]
 
     @cached_property
     def _index(self) -> dict[Key, int]:
         kept = self.documents
         keys = kept.keys if isinstance(kept, _Documents) else [(document.kind, document.name) for document in kept]
         return {key: index for index, key in enumerate(keys)}
+
+    @cached_property
+    def _of_kind(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for (kind, _), index in self._index.items():
+            found.setdefault(kind, []).append(index)
+        return found
 
     @property
     def lines(self) -> dict[str, list[str]]:
