@@ -142,7 +142,7 @@ class Batch:
         gatherer.noted.clear()
         Journal(work, self.rules.hash, self.written_facts).write(roots)
         session.return_ids()
-        work.let_go(roots)
+        work.let_go()
         return roots
 
     def keep_reasons(self, roots: Sequence[Root]) -> None:

@@ -18,7 +18,7 @@ from .beginnings import Asked, Beginnings, each_record_once
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .evaluation import Evaluation
-from .firings import Actor, Firing, Reason, Request, Root, Voucher, in_tree_order
+from .firings import Actor, Firing, Reason, Request, Root, Voucher
 from .gathering import Gatherer
 from .integrity import Integrity
 from .library import Library
@@ -54,6 +54,8 @@ class Work:
         self.permission = Permission(gatherer, actor, one_login, self.called)
         self.beginnings, self.evaluation, self.integrity = Beginnings(self), Evaluation(self), Integrity(self)
         self.place: dict[int, int] = {}
+        # Every firing, in the order in which they were settled.
+        self.fired: list[Firing] = []
 
     def perform(self, requests: Sequence[Request]) -> list[Root]:
         """Work the requests through; the roots come back in order, standing, refused, or deferred."""
@@ -79,12 +81,13 @@ class Work:
                 self.fire(self.wanted(record), event, asked, creating, 0)
             self.integrity.keep_referred()
 
-    def let_go(self, roots: Sequence[Root]) -> None:
+    def let_go(self) -> None:
         """Forget all but what came of the roots, when it is written."""
         self.gatherer.let_go()
         self.place.clear()
-        for firing in [f for root in roots if root.firing for f in in_tree_order(root.firing)]:
+        for firing in self.fired:
             firing.let_go()
+        self.fired.clear()
 
     def wait(self, root: Root, holder: Root) -> None:
         """Let a root go again after another that holds what it wants; and that one too, if it should come later."""
@@ -154,6 +157,7 @@ class Work:
 
     def settle(self, program: p.Program, firings: list[Firing]) -> None:
         """Put the records as the event leaves them where the rest of the work sees them."""
+        self.fired += firings
         pending, name = self.gatherer.pending, program.record.name
         rows, creates, deletes = pending.rows[name], program.transition.creates, program.transition.deletes
         for firing in firings:

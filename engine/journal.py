@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from operator import is_not
 from typing import Any
 
@@ -45,7 +45,7 @@ class Journal:
 
     def write(self, roots: Sequence[Root]) -> None:
         """Write all that stands, and the reasons of what does not."""
-        self.keep_entries(roots)
+        self.keep_entries()
         records = self.kept_records()
         standing = [(r, r.firing) for r in roots if r.stands and r.firing is not None]
         for record in records:
@@ -82,15 +82,14 @@ class Journal:
                 said = f"{self.work.called(record, row)}: {problem}."
                 root.reasons.append(Reason("kept", said, record.place))
 
-    def keep_entries(self, roots: Sequence[Root]) -> None:
+    def keep_entries(self) -> None:
         """The same for amounts of vouchers: entries never change, so that none may fail once writing has begun."""
-        for root in roots:
-            for firing in in_tree_order(root.firing) if root.stands and root.firing is not None else ():
-                for voucher in firing.vouchers:
-                    try:
-                        voucher.kept = [to_kept(entry[3], "money") for entry in voucher.entries]
-                    except ValueError:
-                        root.reasons += self.unkept(firing, voucher)
+        for firing in [f for f in self.work.fired if f.vouchers and f.root.stands]:
+            for voucher in firing.vouchers:
+                try:
+                    voucher.kept = [to_kept(entry[3], "money") for entry in voucher.entries]
+                except ValueError:
+                    firing.root.reasons += self.unkept(firing, voucher)
 
     def unkept(self, firing: Firing, voucher: Voucher) -> Iterator[Reason]:
         """What is against each entry whose amount cannot be kept, with the row of the posting that it comes from."""
@@ -183,16 +182,12 @@ class Journal:
 
     def write_facts(self, stream: str, rested: Mapping[tuple[str | None, ...], str]) -> None:
         """Write what rows of the log rest on: by the hashes of the facts the basis that stands for them."""
-        contents = self.work.gatherer.facts.contents
-        wanted: dict[str, str] = {}
-        named = self.work.gatherer.facts.named
-        for hashes, basis in rested.items():
-            inner = [key for h in hashes if h for key in named.get(h, ())] if named else ()
-            for key in (*hashes, *inner, basis):
-                if key is not None and key not in wanted and (stream, key) not in self.written_facts:
-                    wanted[key] = contents[key]
-        self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, wanted[key]) for key in sorted(wanted)])
-        self.written_facts |= {(stream, key) for key in wanted}
+        contents, named = self.work.gatherer.facts.contents, self.work.gatherer.facts.named
+        keys = {*chain.from_iterable(rested), *rested.values()} - {None}
+        keys |= {inner for key in named.keys() & keys for inner in named[key]}
+        wanted = sorted(key for key in keys if key is not None and (stream, key) not in self.written_facts)
+        self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, contents[key]) for key in wanted])
+        self.written_facts.update((stream, key) for key in wanted)
 
     def ledger_rows(self, firings: list[tuple[int, Firing]]) -> tuple[list[Row], list[Row], dict[int, str]]:
         """The rows of vouchers, numbered in their series, and of entries; by log row the digest of both."""
