@@ -368,8 +368,8 @@ class Findings:
         for name, inner in e.pairs(key):
             if self.is_taken(inner, fields, taker):
                 type_ = self.expression(inner, scope, fields[name].type)
-                for key in type_.choices if name == ACCOUNT_KEY and type_.kind == "text" else ():
-                    self.account_key(key, mark(inner), self.library.manifest.ledger)
+                for text in type_.choices if name == ACCOUNT_KEY and type_.kind == "text" else ():
+                    self.account_key(text, mark(inner), self.library.manifest.ledger)
         return {name for name, _ in e.pairs(key)}
 
     def constants(self, e: Element, fields: Mapping[str, d.Field], taker: str, none: bool = False) -> set[str]:

@@ -58,9 +58,8 @@ class Isolation:
         assert measure is not None
         width = len(asked[0][1])
         by = tuple(measure.by.values())[:width]
-        yield from self.matching(
-            asked, writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
-        )
+        written = writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
+        yield from self.matching(asked, written)
 
     def found(self, operation: p.Find, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
         """A look-up is missed when a written record meets its condition, as it was or as it is."""
@@ -94,10 +93,9 @@ class Isolation:
         self, asked: Iterable[tuple[Firing, Key]], writers: Mapping[Key, set[int]]
     ) -> Iterator[tuple[int, int]]:
         for firing, key in asked if writers else ():
-            found = writers.get(key)
-            if found and (len(found) > 1 or self.place[id(firing.root)] not in found):
+            if found := writers.get(key):
                 reader = self.place[id(firing.root)]
-                yield from ((reader, writer) for writer in found if writer != reader)
+                yield from ((reader, writer) for writer in found - {reader})
 
     # --- what is written ---
 

@@ -183,7 +183,7 @@ class Journal:
     def write_facts(self, stream: str, rested: Mapping[tuple[str | None, ...], str]) -> None:
         """Write what rows of the log rest on: by the hashes of the facts the basis that stands for them."""
         contents, named = self.work.gatherer.facts.contents, self.work.gatherer.facts.named
-        keys = {*chain.from_iterable(rested), *rested.values()} - {None}
+        keys = {*chain.from_iterable(rested), *rested.values()}
         keys |= {inner for key in named.keys() & keys for inner in named[key]}
         wanted = sorted(key for key in keys if key is not None and (stream, key) not in self.written_facts)
         self.session.insert_missing(self.metadata.tables[FACT], [(stream, key, contents[key]) for key in wanted])

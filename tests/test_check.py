@@ -68,6 +68,35 @@ fire: reopen
     assert said_of(folder)[1] == ""
 
 
+def test_an_account_key_by_cases_takes_nothing_from_what_else_is_given(tmp_path: Path) -> None:
+    """Only the key that is wrong is told, and not that what stands beside it were missing."""
+    text = """record: booking
+doc: What is to be booked.
+key: [number]
+workflows: [booking]
+fields: {number: {type: text, doc: Its number.}, account_key: {type: text, doc: Where it goes.}}
+---
+workflow: booking
+doc: A booking is there.
+of: booking
+states: {there: {doc: Is there., final: true}}
+transitions: [{event: create, from: nothing, to: there, who: {role: clerk}, takes: [number, account_key]}]
+---
+workflow: order
+changes: shop
+transitions:
+  - event: check
+    name: check_small
+    do:
+      add:
+        - {create: booking, with: {number: number, account_key: "'sales' if amount < 10 else 'discount'"}}
+        - {create: booking, with: {number: number, account_key: "'sales' if amount < 10 else 'disount'"}}
+"""
+    assert [d.message for d in said_of(mistaken(tmp_path, ("booking.yaml", text)))[0]] == [
+        "unknown account key `disount`"
+    ]
+
+
 def test_all_mistakes_are_told_at_once_by_place(tmp_path: Path) -> None:
     names = ["unknown_reference.yaml", "does_not_balance.yaml", "dead_end.yaml", "rows_at_once.yaml"]
     texts = [(name, (MISTAKES / name).read_text(encoding="utf-8")) for name in names]
