@@ -7,13 +7,13 @@ the work has made so far (`Pending`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from . import definitions as d
 from . import programs as p
@@ -29,9 +29,6 @@ from .queries import Joined, among, measured, parts, too_large, types_of
 from .scopes import measure_type
 from .store import Session, decoder
 from .tables import ENTRY, LOG, VOUCHER, Declared, columns_of
-
-# By this name values are given to a statement that is made once.
-AMONG = "among_given"
 
 
 @dataclass
@@ -91,59 +88,61 @@ class Gatherer:
         found.update((row[0], row) for row in self.stored(record.name, paths, "id", missing))
         return found
 
-    def stored(self, record: str, paths: tuple[Parts, ...], by: str, values: Iterable[int]) -> Iterator[list[Any]]:
+    def stored(self, record: str, paths: tuple[Parts, ...], by: str, values: Iterable[int]) -> Iterable[list[Any]]:
         """The values at paths of stored records that have one of these in the field `by`."""
-        statement, decode = self.reading(record, paths, by)
-        for part in parts(values):
-            yield from map(decode, self.session.rows(statement, {AMONG: part}))
-
-    def reading(self, record: str, paths: tuple[Parts, ...], by: str) -> tuple[Any, Callable[[Iterable[Any]], Any]]:
-        """What reads values at paths of the records that have in the field `by` what is given as AMONG; made once."""
-        made, key = self.metadata.joined, ("reading", record, paths, by)
+        sought = list(values)
+        if not sought:
+            return ()
+        made, key = self.metadata.joined, ("stored", self.session.is_sqlite, record, paths, by)
         if key not in made:
             joined = self.joined(record, (paths, by))
-            among_given = joined.column((by,))[0].in_(bindparam(AMONG, expanding=True))
-            decode = decoder(types_of(self.library, joined.record, paths))
-            made[key] = joined.select(paths).where(among_given), decode
-        return made[key]  # type: ignore[no-any-return]
+            column, types = joined.column((by,))[0], types_of(self.library, joined.record, paths)
+            made[key] = self.session.seeking(joined.select(paths), column), self.session.decoder(types)
+        sql, decode = made[key]
+        return map(decode, self.session.sought(sql, sought))
 
     def values(self, record: str, paths: tuple[Parts, ...], ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
         """The values at paths of records, each followed by the hash of the fact."""
         known = self.along[(record, paths)]
-        wanted = set(ids)
-        pending = self.pending.rows[record]
-        # A record that the work itself creates is seen as it is by now.
-        fresh = {i: pending[i][0] for i in wanted if i in pending and (record, i) in self.pending.created}
-        made = {i: row for i, row in fresh.items() if row is not None}
-        for id_, found in zip(made, self.rows_values(record, [*made.values()], paths), strict=True):
-            known[id_] = self.fact_of(record, id_, found)
-        stored = [i for i in wanted if i not in known and i not in fresh]
-        for row in self.stored(record, (("id",), *paths), "id", stored):
-            known[row[0]] = self.fact_of(record, row[0], tuple(row[1:]))
+        add, created = self.facts.add, self.pending.created
+        for id_, found in self.seen(record, paths, [i for i in ids if i not in known or (record, i) in created]):
+            known[id_] = (*found, add({"record": record, "id": id_, "values": found}))
         return known
 
-    def fact_of(self, record: str, id_: int, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (*values, self.facts.add({"record": record, "id": id_, "values": values}))
+    def seen(self, record: str, paths: tuple[Parts, ...], ids: Iterable[int]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Each record with the values at paths: as stored, but as it is by now where the work itself creates it."""
+        pending, before, stored, here = self.pending.rows[record], self.pending.before, [], {}
+        for id_ in ids:
+            row = pending[id_][0] if (record, id_) in self.pending.created else before.get((record, id_), ())
+            if row:
+                here[id_] = row
+            elif row is not None:
+                stored.append(id_)
+        yield from zip(here, self.rows_values(record, [*here.values()], paths), strict=True)
+        for row in self.stored(record, (("id",), *paths), "id", stored):
+            yield row[0], tuple(row[1:])
 
     def row_values(self, record: str, row: Sequence[Any], paths: Sequence[Parts]) -> tuple[Any, ...]:
         """The values at paths of a record that is not written yet."""
         return self.rows_values(record, [row], paths)[0]
 
     def rows_values(self, record: str, rows: Sequence[Sequence[Any]], paths: Sequence[Parts]) -> list[tuple[Any, ...]]:
-        """The same of many records; what their references lead to is read together."""
+        """The same of many records; what one of their references leads to is read together."""
+        if not rows or not paths:
+            return [() for _ in rows]
         found = self.library.record(record)
         assert found is not None
         columns = columns_of(self.library, found)
-        place = {name: i for i, (name, _) in enumerate(columns)}
-        values = []
-        for path in paths:
-            index = place[path[0]]
-            own = [row[index] for row in rows]
-            if len(path) > 1:
-                behind = self.values(columns[index][1].of, (path[1:],), {v for v in own if v is not None})
-                own = [None if v is None else behind.get(v, (None,))[0] for v in own]
-            values.append(own)
-        return list(zip(*values, strict=True)) if values else [() for _ in rows]
+        values: dict[Parts, Iterable[Any]] = {}
+        for index, (name, type_) in enumerate(columns):
+            asked = tuple(dict.fromkeys(path[1:] for path in paths if path[0] == name))
+            own = values[(name,)] = [row[index] for row in rows] if asked else ()
+            if beyond := tuple(path for path in asked if path):
+                reached = dict(self.seen(type_.of, beyond, {i for i in own if i is not None}))
+                nothing = (None,) * len(beyond)
+                along = zip(*(reached.get(i, nothing) for i in own), strict=True)
+                values |= zip([(name, *path) for path in beyond], along, strict=True)
+        return list(zip(*(values[path] for path in paths), strict=True))
 
     # --- readings of programs ---
 

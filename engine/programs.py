@@ -283,8 +283,12 @@ class Program:
     def reads(self) -> Callable[[Values], dict[str, Any]]:
         """A function from v to what is read of the record itself and what the caller gave, by name."""
         own = ", ".join(f"{self.columns[i][0]!r}: v[{OWN}][{i}]" for i in self.read)
-        given = ", ".join(f"{name!r}: v[{GIVEN}][{i}]" for i, name in enumerate(self.taken))
-        return compile_function(f"{{'own': {{{own}}}, 'given': {{{given}}}}}", ["v"])
+        taken = tuple(self.taken)
+
+        def by_name(values: tuple[Any, ...]) -> dict[str, Any]:
+            return dict(zip(taken, values, strict=True))
+
+        return compile_function(f"{{'own': {{{own}}}, 'given': by_name(v[{GIVEN}])}}", ["v"], {"by_name": by_name})
 
     @cached_property
     def hashes(self) -> Callable[[Values], tuple[str | None, ...]]:

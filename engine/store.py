@@ -16,14 +16,17 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnClause,
+    ColumnElement,
     Connection,
     Date,
     Engine,
     Integer,
+    Select,
     TableClause,
     create_engine,
     event,
@@ -50,6 +53,13 @@ def decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     return _converter([(i, _FROM_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)])
 
 
+def sqlite_decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
+    """The same for rows as SQLite gives them: days are texts, and yes or no is a number."""
+    odd = [(i, _FROM_SQLITE[t.kind]) for i, t in enumerate(types) if t.kind in _FROM_SQLITE]
+    scaled = [(i, _FROM_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)]
+    return _converter([*scaled, *odd])
+
+
 def plain_decoder(types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
     """The same into texts for amounts and days, as the log holds them."""
     scaled = [(i, _PLAIN_KEPT[t.kind]) for i, t in enumerate(types) if SCALES.get(t.kind)]
@@ -65,6 +75,10 @@ def _of_each_kind(converted: Callable[..., Any]) -> dict[str, Callable[[Any], An
     return {kind: lru_cache(maxsize=1 << 16)(partial(converted, kind=kind)) for kind in SCALES}
 
 
+_FROM_SQLITE: Mapping[str, Callable[[Any], Any]] = {
+    "date": lru_cache(maxsize=1 << 16)(date.fromisoformat),
+    "yes_or_no": bool,
+}
 _FROM_KEPT, _PLAIN_KEPT, _TO_KEPT = _of_each_kind(from_kept), _of_each_kind(_plain_kept), _of_each_kind(to_kept)
 
 
@@ -209,6 +223,22 @@ class Session:
     def rows(self, statement: Any, given: Mapping[str, Any] | None = None) -> list[Any]:
         """The rows of an answer, with what is given to the statement by name."""
         return list(self.connection.execute(statement, given).all())
+
+    def seeking(self, statement: Select[Any], column: ColumnElement[Any]) -> str:
+        """The text of a statement without conditions, for `sought`: for what has in the column one of some numbers."""
+        bind = self.connection.engine
+        whole = statement.compile(bind, compile_kwargs={"literal_binds": True})
+        among = "IN (SELECT value FROM json_each(?))" if self.is_sqlite else "= ANY(?)"
+        return f"{whole} WHERE {column.compile(bind)} {among}"
+
+    def sought(self, sql: str, numbers: list[int]) -> list[Any]:
+        """The rows that a statement made by `seeking` finds by some numbers, as the driver gives them."""
+        found: list[Any] = self.own(sql, orjson.dumps(numbers).decode() if self.is_sqlite else numbers).fetchall()
+        return found
+
+    def decoder(self, types: Sequence[Type]) -> Callable[[Iterable[Any]], list[Any]]:
+        """What makes values of what `sought` finds."""
+        return (sqlite_decoder if self.is_sqlite else decoder)(types)
 
     def sums(self, statement: Any) -> list[list[Any]]:
         """The rows of an answer that ends with a sum of kept numbers, 0 where nothing was summed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from charter.engine.explanations import history
-from charter.engine.journal import chained
+from charter.engine.journal_rows import READS, chained
 from charter.engine.next_steps import Delegate, next_steps
 from charter.engine.verification import verify
 from support import World, grant, ordered, said
@@ -156,5 +156,8 @@ def test_many_are_acted_for_by_as_many_statements_as_one(depot: World) -> None:
     assert {who for _, _, who in done_for(depot)} == {"ann"}
 
 
-def test_rows_of_logs_from_before_have_the_hashes_they_had() -> None:
-    assert chained("x", (1, "a", None)) == chained("x", (1, "a"))
+def test_a_log_row_without_a_place_for_whom_one_acts_has_the_hash_it_had() -> None:
+    row = (*range(READS), '{"own":{}}', "basis", '{"state":["a","b"]}', "vouchers")
+    assert chained("x", (*row, None)) == chained("x", row)
+    told = {chained("x", (*row[:i], "other", *row[i + 1 :])) for i in range(len(row))}
+    assert len(told | {chained("x", row), chained("y", row)}) == len(row) + 2
