@@ -19,7 +19,14 @@ from .check_decisions import check_decisions
 from .check_findings import Findings
 from .check_formulas import check_formulas
 from .check_postings import check_postings
-from .check_records import check_manifest, check_masters, check_measures, check_parameters, check_records
+from .check_records import (
+    check_calendars,
+    check_manifest,
+    check_masters,
+    check_measures,
+    check_parameters,
+    check_records,
+)
 from .check_reports import check_processes, check_statements
 from .check_share_outs import check_share_outs
 from .check_sources import check_sources
@@ -81,6 +88,7 @@ CHECKS: tuple[Callable[[Findings], None], ...] = (
     check_masters,
     check_parameters,
     check_measures,
+    check_calendars,
     check_workflows,
     check_states,
     check_decisions,

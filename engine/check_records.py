@@ -240,6 +240,22 @@ def check_measures(f: Findings) -> None:
             f.path(part, names)
 
 
+def check_calendars(f: Findings) -> None:
+    for e in f.elements("calendar"):
+        closed = e.at("closed")
+        of = f.record(closed.at("of"))
+        if f.library.measure(e.source.name):
+            f.say("R209", f"a measure and a calendar are named `{e.source.name}`", mark(e.at("calendar")))
+        if of is None:
+            continue
+        names = Names(f.library, of)
+        f.path_to(closed.at("day"), names, "a date that is always given", "date")
+        if closed.has("where"):
+            f.filter(closed.at("where"), of)
+        for part in closed.items("by") or (p for _, p in closed.pairs("by")):
+            f.path(part, names)
+
+
 def _check_sum(f: Findings, e: Element, of: d.Record) -> None:
     found: Type = f.expression(e, Names(f.library, of))
     node = f.parsed(e) if found.kind != "unknown" else None

@@ -8,6 +8,7 @@ from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .check_steps import check_taken
 from .definitions import Element
+from .expressions import Call, walk
 from .library import Library
 from .model import Type
 from .scopes import GROUP, NO_RECORD, Names, measure_type
@@ -126,6 +127,7 @@ def _field_type(f: Findings, figure: Element, statement: Element) -> Type:
 def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, figures: Names) -> None:
     if e.has("formula"):
         f.expression(e.at("formula"), figures)
+        _check_functions(f, e.at("formula"))
         return
     if e.has("field"):
         if statement.at("each").has("month"):
@@ -144,6 +146,17 @@ def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, fig
     if (e.has("over") or e.has("at")) and measure.dated_by is None:
         said = f"the measure `{measure.name}` has no date"
         f.say("R208", said, mark_key(e.at("over" if e.has("over") else "at")), "say `dated_by` in the measure")
+
+
+def _check_functions(f: Findings, e: Element) -> None:
+    """A formula has the figures of its line; it asks nothing of the store."""
+    node = f.parsed(e)
+    for call in (n for n in walk(node) if isinstance(n, Call)) if node else ():
+        if f.library.measure(call.name):
+            f.say("R210", f"`{call.name}` is a measure", mark(e), "name it in a figure of its own")
+        if f.library.calendar(call.name):
+            f.say("R210", f"`{call.name}` is a calendar, which a statement does not read", mark(e),
+                  "work the day out where an event sets it, and name that field")  # fmt: skip
 
 
 def _check_binding(f: Findings, e: Element, statement: Element, taken: Taken, measure: d.Measure) -> None:

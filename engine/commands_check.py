@@ -20,7 +20,10 @@ FULL, CONCISE, JSON, SARIF = FORMATS = ("full", "concise", "json", "sarif")
 SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 # What a pack states and an auditor reads one by one: rows, transitions, formulas and the like, each a `- ` or a `{`.
-RULE_KINDS = ("workflow", "decision", "parameters", "formulas", "measure", "posting", "process", "statement", "mapping")
+RULE_KINDS = (
+    "workflow", "decision", "parameters", "formulas", "measure", "calendar", "posting", "process", "statement",
+    "mapping",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

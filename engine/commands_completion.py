@@ -27,6 +27,7 @@ READ = (
     "parameters",
     "formulas",
     "measure",
+    "calendar",
     "posting",
     "process",
     "statement",

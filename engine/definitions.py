@@ -10,6 +10,7 @@ from .elements import Element, Source, Text, dotted
 from .pack_definitions import Ledger, Manifest, Role, build_manifest
 from .record_definitions import BOUNDS, Cell, Child, Field, Record, build_cells, build_field, build_record
 from .rule_definitions import (
+    Calendar,
     Decision,
     Entry,
     Formulas,
@@ -20,6 +21,7 @@ from .rule_definitions import (
     Process,
     Row,
     ShareOut,
+    build_calendar,
     build_decision,
     build_formulas,
     build_measure,
@@ -46,10 +48,10 @@ from .workflow_definitions import (
 )
 
 __all__ = [
-    "BOUNDS", "NOTHING", "Always", "Cell", "Child", "Decision", "Element", "Entry", "Field", "Find", "Formulas",
-    "Ledger", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow", "Process", "Record",
-    "Requirement", "Role", "Row", "ShareOut", "Source", "State", "Step", "Text", "Transition", "Use", "Who", "Workflow",
-    "build_cells", "build_decision", "build_field", "build_formulas", "build_manifest", "build_measure",
-    "build_parameters", "build_posting", "build_process", "build_record", "build_share_out", "build_step", "build_uses",
-    "build_workflow", "dotted",
+    "BOUNDS", "NOTHING", "Always", "Calendar", "Cell", "Child", "Decision", "Element", "Entry", "Field", "Find",
+    "Formulas", "Ledger", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow", "Process", "Record",
+    "Requirement", "Role", "Row", "ShareOut", "Source", "State", "Step", "Text", "Transition", "Use", "Who",
+    "Workflow", "build_calendar", "build_cells", "build_decision", "build_field", "build_formulas", "build_manifest",
+    "build_measure", "build_parameters", "build_posting", "build_process", "build_record", "build_share_out",
+    "build_step", "build_uses", "build_workflow", "dotted",
 ]  # fmt: skip

@@ -132,3 +132,15 @@ class IntegrityBroken(CharterFault):
     """The store does not agree with its own log."""
 
     exit_code = BROKEN
+
+
+class ArithmeticProblem(CharterFault):
+    """The value cannot be reckoned."""
+
+
+class DivisionByZero(ArithmeticProblem):
+    """A division by zero."""
+
+
+class OutOfRange(ArithmeticProblem):
+    """A value is out of range."""

@@ -7,7 +7,7 @@ from decimal import DecimalException
 from typing import TYPE_CHECKING, Any
 
 from . import programs as p
-from .expression_python import ArithmeticProblem
+from .errors import ArithmeticProblem
 from .firings import Element, Firing, Reason, standing_of
 from .grants import refuse_grants
 from .sharing import answer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 # Readings that give every firing a value, be it none, and refuse nothing.
-SURE = (p.Reference, p.Children, p.Measured, p.Reversible)
+SURE = (p.Reference, p.Children, p.Measured, p.Closed, p.Reversible)
 
 
 class Evaluation:

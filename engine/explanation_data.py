@@ -41,8 +41,8 @@ class Value:
 class Reading:
     """Something that a rule read.
 
-    kind: own, given, acknowledged (warnings), along (a reference), list, found, measure, shared (an amount shared out),
-    parameter or vouchers.
+    kind: own, given, acknowledged (warnings), along (a reference), list, found, measure, calendar (its closed days),
+    shared (an amount shared out), parameter or vouchers.
     """
 
     kind: str

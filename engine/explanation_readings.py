@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from . import definitions as d
 from . import programs as p
+from .dates import WEEKDAYS
 from .explanation_data import Decision, Hit, Reading, Value
 from .explanation_keys import Keys
 from .explanation_past import Past, Then
@@ -67,6 +68,8 @@ class Readings:
             return self.found(slots, operation, fact)
         if isinstance(operation, p.Measured):
             return self.measured(slots, operation, fact)
+        if isinstance(operation, p.Closed):
+            return self.closed(slots, operation, fact)
         if isinstance(operation, p.Shared):
             return self.shared(slots, operation, fact)
         numbers = ", ".join(self.keys.key("voucher", i) for i in fact["vouchers"])
@@ -102,6 +105,18 @@ class Readings:
         asked = ", ".join(self.keys.said(t, v) or "none" for t, v in zip(types, fact["of"], strict=False))
         value = Value(operation.measure, self.keys.said(TEXT, fact["value"]))
         return Reading("measure", f"{operation.measure}({asked})", (value,), at(measure.place))
+
+    def closed(self, slots: Slots, operation: p.Closed, fact: Any) -> Reading:
+        """The working days of the week and the days closed besides, as they were when it was asked."""
+        library = slots.then.library
+        calendar = library.calendar(operation.calendar)
+        assert calendar is not None
+        start = Type("ref", of=calendar.of)
+        types = [library.along(start, path) or TEXT for path in calendar.by.values()]
+        asked = ", ".join(self.keys.said(t, v) or "none" for t, v in zip(types, fact["of"], strict=True))
+        week = ", ".join(WEEKDAYS[day] for day in sorted(calendar.week))
+        values = (Value("week", week), Value("closed", ", ".join(fact["closed"]) or None))
+        return Reading("calendar", f"{operation.calendar}({asked})", values, at(calendar.place))
 
     def shared(self, slots: Slots, operation: p.Shared, fact: Any) -> Reading:
         """Group by group what was taken, by whom, and whose room was the end of it."""

@@ -57,6 +57,8 @@ class Slots:
             return f"{self.uses.get(decision.name, decision.name)}.{list(decision.outputs)[inner]}"
         if isinstance(operation, p.Measured):
             return operation.measure
+        if isinstance(operation, p.Closed):
+            return operation.calendar
         if isinstance(operation, p.Shared) and operation.share_out:
             return operation.share_out.name
         if isinstance(operation, p.Let):

@@ -6,31 +6,30 @@ evaluates within `decimal.localcontext(money.EXACT)`; nothing is set globally.
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any, Protocol
 
-from .errors import CharterFault
+from .dates import (
+    add_days,
+    add_months,
+    add_workdays,
+    days_between,
+    is_workday,
+    month_end,
+    month_start,
+    quarter_start,
+    week_start,
+    workday,
+    workdays_between,
+)
+from .errors import DivisionByZero, OutOfRange
 from .expression_scopes import AGGREGATES, split_list
 from .expressions import Binary, Call, Conditional, Constant, In, IsNone, Node, Path, Unary, Value, chain
 from .frozen import frozen
 from .model import Parts, Type
 from .money import EXACT, rounded, shown
-
-
-class ArithmeticProblem(CharterFault):
-    """The value cannot be reckoned."""
-
-
-class DivisionByZero(ArithmeticProblem):
-    """A division by zero."""
-
-
-class OutOfRange(ArithmeticProblem):
-    """A value is out of range."""
 
 
 class Code(Protocol):
@@ -120,56 +119,17 @@ def as_text(value: Value) -> str:
     return "none" if value is None else str(value)
 
 
-def week_start(day: date, first: date) -> date:
-    """The first day of the week, where weeks begin every seven days from `first` on, and before it."""
-    return add_days(day, -(days_between(first, day) % 7))
-
-
-def month_start(day: date) -> date:
-    """The first day of the month."""
-    return day.replace(day=1)
-
-
-def month_end(day: date) -> date:
-    """The last day of the month."""
-    return day.replace(day=calendar.monthrange(day.year, day.month)[1])
-
-
-def quarter_start(day: date) -> date:
-    """The first day of the quarter of the calendar year."""
-    return day.replace(month=day.month - (day.month - 1) % 3, day=1)
-
-
-def add_days(day: date, days: int) -> date:
-    """That many days later; raises OutOfRange beyond the calendar."""
-    try:
-        return day + timedelta(days=days)
-    except OverflowError:
-        raise OutOfRange(f"{day} and {days} days is out of the calendar") from None
-
-
-def add_months(day: date, months: int) -> date:
-    """That many months later, at most the month's last day; raises OutOfRange beyond the calendar."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    if not date.min.year <= year <= date.max.year:
-        raise OutOfRange(f"{day} and {months} months is out of the calendar")
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-
-
-def days_between(first: date, second: date) -> int:
-    """How many days later the second is."""
-    return (second - first).days
-
-
 # What generated source may call; the names cannot be written in an expression.
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_abs": abs,
     "_add_days": add_days,
     "_add_months": add_months,
+    "_add_workdays": add_workdays,
     "_all": all,
     "_any": any,
     "_days_between": days_between,
     "_divide": divide,
+    "_is_workday": is_workday,
     "_length": len,
     "_max": max,
     "_min": min,
@@ -180,6 +140,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_sum": sum,
     "_text": as_text,
     "_week_start": week_start,
+    "_workday": workday,
+    "_workdays_between": workdays_between,
 }
 
 _ATTRIBUTES = {"year", "month"}  # of a date

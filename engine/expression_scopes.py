@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from .frozen import frozen
-from .model import DATE, TEXT, WHOLE, Parts, Type
+from .model import CALENDAR, DATE, TEXT, WHOLE, YES_OR_NO, Parts, Type
 
 
 @frozen
@@ -105,6 +105,10 @@ FIXED = {
     "add_days": Signature((DATE, WHOLE), DATE),
     "add_months": Signature((DATE, WHOLE), DATE),
     "days_between": Signature((DATE, DATE), WHOLE),
+    "is_workday": Signature((DATE, CALENDAR), YES_OR_NO),
+    "workday": Signature((DATE, CALENDAR, Type("choice", choices=("next", "previous"))), DATE),
+    "add_workdays": Signature((DATE, WHOLE, CALENDAR), DATE),
+    "workdays_between": Signature((DATE, DATE, CALENDAR), WHOLE),
 }
 COUNTS = {"abs": 1, "round": 2, "default": 2, "text": 1}
 FUNCTIONS = frozenset({*AGGREGATES, *FIXED, *COUNTS})

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from .expression_none import givens
-from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Scope, View, split_list
+from .expression_scopes import AGGREGATES, COUNTS, FIXED, FUNCTIONS, Scope, Signature, View, split_list
 from .expressions import (
     Binary,
     Call,
@@ -25,7 +25,7 @@ from .expressions import (
     chain,
     part_start,
 )
-from .model import SCALARS, TEXT, WHOLE, YES_OR_NO, Parts, Type
+from .model import CALENDAR, SCALARS, TEXT, WHOLE, YES_OR_NO, Parts, Type
 from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts, constant_type, is_plain, product, quotient, together
 
@@ -122,10 +122,21 @@ class _Checker:
 
     def wanted(self, node: Node, view: View, wanted: Type) -> Type:
         """The type of an operand that must be of the wanted one, which may allow none."""
+        if wanted == CALENDAR:
+            return self.calendar(node, view)
         found = self.type_of(node, view) if wanted.optional else self.given(node, view)
         if accepts(wanted, found, is_plain(node)):
             return found
         return self.problem("R202", node, f"{said(node)} is {found}; {wanted} was expected")
+
+    def calendar(self, node: Node, view: View) -> Type:
+        """A calendar stands by its name, asked for what its closed days are kept apart by, and nowhere else."""
+        signature = view.scope.function(node.name) if isinstance(node, Call) else None
+        if isinstance(node, Call) and signature is not None and signature.result == CALENDAR:
+            return self.signed(node, signature, view)
+        found = self.type_of(node, view)
+        hint = "write it with what its closed days are kept apart by, such as `working_days(company)`"
+        return found if found == UNKNOWN else self.problem("R202", node, f"{said(node)} is {found}, no calendar", hint)
 
     def condition(self, node: Node, view: View) -> Type:
         self.wanted(node, view, YES_OR_NO)
@@ -240,6 +251,13 @@ class _Checker:
         signature = FIXED.get(node.name) or view.scope.function(node.name)
         if signature is None:
             return self.problem("R204", node, f"unknown function `{node.name}`", did_you_mean(node.name, [*FUNCTIONS]))
+        if signature.result == CALENDAR:
+            hint = "it stands in a function of dates, such as `workday(day, …, 'next')`"
+            return self.problem("R202", node, f"{said(node)} is a calendar, not a value", hint)
+        return self.signed(node, signature, view)
+
+    def signed(self, node: Call, signature: Signature, view: View) -> Type:
+        """A call with the arguments that its signature wants."""
         most = len(signature.arguments)
         least = most if signature.least is None else signature.least
         if least <= len(node.arguments) <= most or self.counted(node, most):

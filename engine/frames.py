@@ -14,8 +14,8 @@ from . import definitions as d
 from . import programs as p
 from .cells import constant
 from .decisions import build_table
-from .errors import CharterFault, Place
-from .expression_python import ArithmeticProblem, Code, python_source
+from .errors import ArithmeticProblem, CharterFault, Place
+from .expression_python import Code, python_source
 from .expression_types import check
 from .expressions import Binary, Call, Node, Path, Value, chain, parse, walk
 from .library import Library
@@ -356,10 +356,14 @@ class Frame:
         return self.names.type_of(path)
 
     def call(self, node: Call) -> str | None:
-        measure = self.library.measure(node.name)
-        if measure is None:
+        calendar, measure = self.library.calendar(node.name), self.library.measure(node.name)
+        if calendar is None and measure is None:
             return None
         sources = [python_source(a, self) for a in node.arguments]
+        if calendar is not None:
+            key = ("closed", node.name, *sources)
+            closed = self.compiler.add(p.Closed, key, sources, self.place, calendar=node.name)
+            return f"v[{closed.index}][0]"
         operation = self.compiler.add(
             p.Measured, ("measure", node.name, *sources), sources, self.place, measure=node.name
         )

@@ -19,6 +19,7 @@ from . import definitions as d
 from . import programs as p
 from .answers import Answers
 from .cells import constant
+from .dates import WorkingDays
 from .errors import NOWHERE, InvalidInput, Place
 from .expression_sql import sql_expression
 from .expressions import parse
@@ -161,6 +162,8 @@ class Gatherer:
             self.read_finds(operation, asked)
         elif isinstance(operation, p.Measured):
             self.read_measures(operation, asked)
+        elif isinstance(operation, p.Closed):
+            self.read_closed(operation, asked)
         elif isinstance(operation, p.Decided):
             self.answers.read(operation, asked)
         elif isinstance(operation, p.Reversible):
@@ -294,6 +297,33 @@ class Gatherer:
         except OverflowError:
             raise InvalidInput(too_large(measure, type_)) from None
         return {tuple(r[:-1]): r[-1] for r in rows}, decode([None] * len(by) + [0])[-1]
+
+    # --- calendars ---
+
+    def read_closed(self, operation: p.Closed, asked: list[tuple[Any, Any]]) -> None:
+        calendar = self.library.calendar(operation.calendar)
+        assert calendar is not None
+        rows = self.closed_days(calendar, {key for _, key in asked})
+        answers = {}
+        for key in {key for _, key in asked}:
+            days = {day for day, *by in rows if all(b is None or b == k for b, k in zip(by, key, strict=True))}
+            fact = self.facts.add({"calendar": calendar.name, "of": key, "closed": sorted(days)})
+            answers[key] = (WorkingDays(calendar.week, frozenset(days)), fact)
+        for firing, key in asked:
+            firing.v[operation.index] = answers[key]
+
+    def closed_days(self, calendar: d.Calendar, keys: set[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The closed days for any of these keys, each with what it is kept apart by; none is for all of them."""
+        joined = self.joined(calendar.of, ("calendar", calendar.name))
+        paths = ((calendar.day,), *calendar.by.values())
+        statement = joined.select(paths)
+        for position, path in enumerate(calendar.by.values()):
+            column, type_ = joined.column(path)
+            statement = statement.where(among(column, type_, {None, *(key[position] for key in keys)}))
+        if calendar.where:
+            statement = statement.where(sql_expression(parse(calendar.where.text), joined))
+        decode = decoder(types_of(self.library, joined.record, paths))
+        return [tuple(decode(row)) for row in self.session.rows(statement)]
 
     # --- reversals ---
 

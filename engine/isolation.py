@@ -46,6 +46,8 @@ class Isolation:
         """Pairs (place of the root that read, place of a root that writes what it read)."""
         if isinstance(operation, p.Measured):
             yield from self.measured(operation, asked)
+        elif isinstance(operation, p.Closed):
+            yield from self.closed(operation, asked)
         elif isinstance(operation, p.Find):
             yield from self.found(operation, asked)
         elif isinstance(operation, p.Children):
@@ -60,6 +62,12 @@ class Isolation:
         by = tuple(measure.by.values())[:width]
         written = writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
         yield from self.matching(asked, written)
+
+    def closed(self, operation: p.Closed, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
+        """Days are closed seldom, and perhaps for all, so whoever writes any is one to wait for."""
+        calendar = self.gatherer.library.calendar(operation.calendar)
+        writers = {place for place, _ in self.versions(calendar.of if calendar else "")}
+        yield from self.matching(((firing, ()) for firing, _ in asked), {(): writers} if writers else {})
 
     def found(self, operation: p.Find, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
         """A look-up is missed when a written record meets its condition, as it was or as it is."""

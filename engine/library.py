@@ -99,6 +99,9 @@ class Library:
     def measure(self, name: str) -> d.Measure | None:
         return self._get("measure", name, d.build_measure)
 
+    def calendar(self, name: str) -> d.Calendar | None:
+        return self._get("calendar", name, d.build_calendar)
+
     def process(self, name: str) -> d.Process | None:
         return self._get("process", name, d.build_process)
 

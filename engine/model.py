@@ -24,7 +24,8 @@ class Type:
     """What a value is.
 
     kind: one of SCALARS, or `choice` (an ordered `one_of`), `ref` (a record of type `of`), `list` (of `item`),
-    `none` (the value none itself), `group` (a name that only has members, such as what a decision answers).
+    `none` (the value none itself), `group` (a name that only has members, such as what a decision answers), `calendar`
+    (its working days, which only functions of dates take).
     """
 
     kind: str
@@ -62,3 +63,4 @@ DATE = Type("date")
 TIME = Type("time")
 YES_OR_NO = Type("yes_or_no")
 NONE = Type("none")
+CALENDAR = Type("calendar")

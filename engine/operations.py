@@ -12,9 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, TypeVar
 
 from . import programs as p
-from .errors import Place
+from .errors import ArithmeticProblem, Place
 from .expression_python import FUNCTIONS as RUNTIME
-from .expression_python import ArithmeticProblem, Constants, compile_function
+from .expression_python import Constants, compile_function
 from .library import Library
 from .money import EXACT, unit
 

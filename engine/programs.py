@@ -112,6 +112,13 @@ class Measured(Operation):
 
 
 @dataclass
+class Closed(Operation):
+    """The working days of a calendar for the values of its `by`: (days, hash)."""
+
+    calendar: str = ""
+
+
+@dataclass
 class Decided(Operation):
     """What a decision answers: the outputs in order, then the hash. The last source is the date."""
 

@@ -16,10 +16,10 @@ from sqlalchemy import Row, select
 
 from . import programs as p
 from .batch import Rules
+from .dates import WorkingDays
 from .decisions import TableRow, decide
 from .delegations import Delegations
-from .errors import CharterFault, IntegrityBroken
-from .expression_python import ArithmeticProblem
+from .errors import ArithmeticProblem, CharterFault, IntegrityBroken
 from .facts import ORDER, Facts, facts_of_elements, from_plain, plain, without_tail
 from .gathering import Gatherer
 from .log_texts import UNREADABLE, changes_of, content_of, reads_of
@@ -306,6 +306,8 @@ class Again:
             return (*(from_plain(x, t) for x, t in zip(content["values"], types, strict=True)), key)
         if isinstance(operation, p.Measured):
             return self.measured(operation, content, asked, key)
+        if isinstance(operation, p.Closed):
+            return self.closed(operation, content, asked, key)
         if isinstance(operation, p.Decided):
             return self.decided(operation, content, asked, key)
         if isinstance(operation, p.Shared):
@@ -329,6 +331,12 @@ class Again:
         if measure is None or record is None or content["of"] != plain(list(asked)):
             raise Differs(f"{operation.measure} was asked for {content['of']}; now for {plain(list(asked))}")
         return from_plain(content["value"], measure_type(self.library, measure, record)), key
+
+    def closed(self, operation: p.Closed, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
+        calendar = self.library.calendar(operation.calendar)
+        if calendar is None or content["of"] != plain(list(asked)):
+            raise Differs(f"{operation.calendar} was asked for {content['of']}; now for {plain(list(asked))}")
+        return WorkingDays(calendar.week, frozenset(map(date.fromisoformat, content["closed"]))), key
 
     def decided(self, operation: p.Decided, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
         table = operation.table

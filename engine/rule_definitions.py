@@ -1,9 +1,10 @@
-"""What documents say of rules: decisions, parameters, formulas, measures, postings and processes."""
+"""What documents say of rules: decisions, parameters, formulas, measures, calendars, postings and processes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .dates import WEEKDAYS
 from .elements import Element, Source, Text, dotted
 from .errors import Place
 from .frozen import frozen
@@ -145,14 +146,40 @@ class Measure:
 
 def build_measure(source: Source) -> Measure:
     e = Element(source, (), source.body)
-    by = e.at("by").value
-    paths = (
-        {n: dotted(str(b.value)) for n, b in e.pairs("by")}
-        if isinstance(by, dict)
-        else {n: (n,) for n in e.words("by")}
-    )
-    return Measure(source.name, e.word("doc"), e.word("of"), e.text("sum"), e.text("where"), paths, e.maybe("dated_by"),
-                   e.place)  # fmt: skip
+    return Measure(source.name, e.word("doc"), e.word("of"), e.text("sum"), e.text("where"), _kept_apart(e),
+                   e.maybe("dated_by"), e.place)  # fmt: skip
+
+
+def _kept_apart(e: Element) -> dict[str, tuple[str, ...]]:
+    """The paths by which records are kept apart, by name."""
+    if isinstance(e.at("by").value, dict):
+        return {n: dotted(str(b.value)) for n, b in e.pairs("by")}
+    return {n: (n,) for n in e.words("by")}
+
+
+@frozen
+class Calendar:
+    """The days of the week on which work is done (from Monday, 0), and the records whose `day` is closed all the same.
+
+    Closed days are kept apart `by`; a record that leaves one of these empty is closed for all of them.
+    """
+
+    name: str
+    doc: str
+    week: frozenset[int]
+    of: str
+    day: str
+    where: Text | None
+    by: Mapping[str, tuple[str, ...]]
+    place: Place
+
+
+def build_calendar(source: Source) -> Calendar:
+    e = Element(source, (), source.body)
+    week = frozenset(WEEKDAYS.index(day) for day in e.words("week"))
+    closed = e.at("closed")
+    return Calendar(source.name, e.word("doc"), week, closed.word("of"), closed.word("day"), closed.text("where"),
+                    _kept_apart(closed), e.place)  # fmt: skip
 
 
 @frozen

@@ -12,7 +12,7 @@ from .expression_scopes import Scope, Signature
 from .expression_types import check
 from .expressions import ExpressionError, parse
 from .library import Library
-from .model import DATE, MONEY, NONE, NUMBER, WHOLE, Parts, Type
+from .model import CALENDAR, DATE, MONEY, NONE, NUMBER, WHOLE, Parts, Type
 from .type_relations import UNKNOWN
 
 GROUP = Type("group")
@@ -123,12 +123,14 @@ class Names:
         return Inner(Names(self.library, NO_RECORD, further=answers or {}), self)
 
     def function(self, name: str) -> Signature | None:
+        calendar = self.library.calendar(name)
+        if calendar is not None:
+            return Signature(_by_types(self.library, calendar.of, calendar.by), CALENDAR)
         measure = self.library.measure(name)
         of = self.library.record(measure.of) if measure else None
         if measure is None or of is None:
             return None
-        start = Type("ref", of=of.name)
-        arguments = tuple((self.library.along(start, p) or NUMBER).given() for p in measure.by.values())
+        arguments = _by_types(self.library, measure.of, measure.by)
         # What is left out from the right is summed over.
         return Signature(arguments, measure_type(self.library, measure, of), least=min(1, len(arguments)))
 
@@ -218,6 +220,12 @@ def element_names(
         answers = answer_types(library, outer.uses[path[0]].decision) or {}
         return ElementNames(library, NO_RECORD, lets=lets or {}, uses=named, further=answers, outer=outer)
     return None
+
+
+def _by_types(library: Library, of: str, by: Mapping[str, Parts]) -> tuple[Type, ...]:
+    """The types of what records are kept apart by, in order."""
+    start = Type("ref", of=of)
+    return tuple((library.along(start, path) or NUMBER).given() for path in by.values())
 
 
 def measure_type(library: Library, measure: d.Measure, of: d.Record) -> Type:

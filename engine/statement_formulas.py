@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from . import definitions as d
-from .errors import InvalidInput, Place
-from .expression_python import ArithmeticProblem, Code, Constants, compile_function, python_source
+from .errors import ArithmeticProblem, InvalidInput, Place
+from .expression_python import Code, Constants, compile_function, python_source
 from .expression_scopes import FUNCTIONS
 from .expressions import Call, paths
 from .expressions import Value as Constant

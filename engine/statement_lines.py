@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 
 from . import definitions as d
+from .dates import add_months, month_start
 from .errors import InvalidInput
-from .expression_python import add_months, as_text, month_start
+from .expression_python import as_text
 from .expressions import paths
 from .library import Library
 from .model import Parts, Type

@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, case, extract
 
 from . import definitions as d
+from .dates import month_end
 from .errors import InvalidInput
-from .expression_python import month_end
 from .expressions import Path
 from .model import Parts, Type
 from .money import from_kept

@@ -109,9 +109,20 @@ class Streams:
             assert measure is not None
             by = enumerate(list(measure.by.values())[: len(asked[0][1])])
             return self.met(measure.of, {path: {key[i] for _, key in asked} for i, path in by}, written)
+        if isinstance(operation, p.Closed):
+            return self.closed(operation, asked, written)
         if isinstance(operation, p.Decided):
             return self.rows_asked(operation, asked, written)
         return set()
+
+    def closed(self, operation: p.Closed, asked: list[tuple[Any, Any]], written: set[str]) -> set[str] | None:
+        calendar = self.library.calendar(operation.calendar)
+        assert calendar is not None
+        start = Type("ref", of=calendar.of)
+        # A day that leaves it empty is closed for all of them.
+        needed = [(i, path) for i, path in enumerate(calendar.by.values())
+                  if (type_ := self.library.along(start, path)) and not type_.optional]  # fmt: skip
+        return self.met(calendar.of, {path: {key[i] for _, key in asked} for i, path in needed}, written)
 
     def rows_asked(self, operation: p.Decided, asked: list[tuple[Any, Any]], written: set[str]) -> set[str] | None:
         table = operation.table

@@ -9,7 +9,8 @@ from typing import Any
 
 from . import definitions as d
 from .cells import cell_source, constant
-from .expression_python import ArithmeticProblem, Code, Constants, compile_function, python_source
+from .errors import ArithmeticProblem
+from .expression_python import Code, Constants, compile_function, python_source
 from .expression_types import check
 from .expressions import Call, ExpressionError, Value, parse, paths
 from .library import Library
@@ -159,7 +160,7 @@ class _Listed:
         return self.constants.constant(value)
 
     def call(self, node: Call) -> str | None:
-        if self.names.library.measure(node.name):
+        if self.names.library.measure(node.name) or self.names.library.calendar(node.name):
             raise NotTold
         return None
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Row, select
 
-from .definitions import Measure
+from .definitions import Calendar, Measure
 from .explanation_past import Past
 from .expression_sql import sql_expression
 from .expressions import parse
@@ -86,6 +86,21 @@ class Lookups:
         """The records that a measure was taken of."""
         self.learn_measured(library, measure, [of])
         return self._measured[measure.name][tuple(of)]
+
+    # --- days that were closed ---
+
+    def closed(self, library: Library, calendar: Calendar, of: Sequence[Any], days: Sequence[str]) -> list[int]:
+        """The records that closed these days, for what the calendar was asked for or for all."""
+        declared = library.record(calendar.of)
+        if declared is None or not days:
+            return []
+        joined = Joined(library, self.past.rules.metadata, declared)
+        day, type_ = joined.column((calendar.day,))
+        where = [among(day, type_, [from_plain(each, type_) for each in days])]
+        for path, value in zip(calendar.by.values(), of, strict=True):
+            column, of_column = joined.column(path)
+            where.append(among(column, of_column, [None, from_plain(value, of_column)]))
+        return [row[0] for row in self.past.session.rows(joined.select([("id",)]).where(*where))]
 
     # --- roles that were granted ---
 

@@ -210,6 +210,8 @@ class Scene:
             yield from hits(operation, fact)
         elif isinstance(operation, p.Measured):
             yield from self.measured(then, operation, fact)
+        elif isinstance(operation, p.Closed):
+            yield from self.closed(then, operation, fact)
         elif isinstance(operation, p.Shared) and operation.share_out:
             of = then.library.record(operation.share_out.of)
             names = part_names(then.library, operation.share_out, Names(then.library, of)) if of else None
@@ -224,6 +226,13 @@ class Scene:
         if measure is not None:
             ids = self.lookups.measured(then.library, measure, fact["of"])
             yield from ((measure.of, id_) for id_ in ids)
+
+    def closed(self, then: Then, operation: p.Closed, fact: Mapping[str, Any]) -> Iterator[Numbered]:
+        """The records whose days a calendar found closed."""
+        calendar = then.library.calendar(operation.calendar)
+        if calendar is not None:
+            ids = self.lookups.closed(then.library, calendar, fact["of"], fact["closed"])
+            yield from ((calendar.of, id_) for id_ in ids)
 
     def look_up(self, fresh: Sequence[Happened]) -> None:
         """Learn at once what events rest on that the store has to be asked for."""

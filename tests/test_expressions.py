@@ -9,15 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from charter.engine.errors import Diagnostic, Place
-from charter.engine.expression_python import (
-    ArithmeticProblem,
-    Constants,
-    DivisionByZero,
-    OutOfRange,
-    compile_function,
-    python_source,
-)
+from charter.engine.errors import ArithmeticProblem, Diagnostic, DivisionByZero, OutOfRange, Place
+from charter.engine.expression_python import Constants, compile_function, python_source
 from charter.engine.expression_scopes import Scope, Signature
 from charter.engine.expression_sql import sql_expression
 from charter.engine.expression_types import check, check_as
