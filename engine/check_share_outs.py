@@ -69,6 +69,9 @@ def _check_ratio(f: Findings, e: Element, share_out: d.ShareOut) -> None:
             "the first part would take everything: parts that are filled in turn have `room`",
             mark(e.at("ratio")),
         )
+    if share_out.anew_for and share_out.left_over != "ignored":
+        f.say("R202", "what is shared out anew leaves something over each time, not once", mark(e.at("left_over")),
+              "`left_over: ignored`")  # fmt: skip
     if share_out.room_of and share_out.room is None:
         f.say("R208", "`room_of` says what a `room` is the room of", mark_key(e.at("room_of")))
     if share_out.taken and share_out.room is None:
@@ -77,7 +80,7 @@ def _check_ratio(f: Findings, e: Element, share_out: d.ShareOut) -> None:
 
 
 def _check_part(f: Findings, e: Element, parts: ElementNames) -> None:
-    for key in ("together", "room_of"):
+    for key in ("anew_for", "together", "room_of"):
         if e.has(key):
             f.path(e.at(key), parts)
     for key in ("weight", "room", "taken"):

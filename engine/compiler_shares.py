@@ -61,7 +61,8 @@ def _places(elements: Elements, share_out: d.ShareOut) -> dict[str, int]:
     """What is worked out of each part, and where it stands among its values."""
     inner = elements.frame
     found = {"part": inner.load(("id",))}
-    for name, path in (("together", share_out.together), ("room_of", share_out.room_of)):
+    paths = {"anew_for": share_out.anew_for, "together": share_out.together, "room_of": share_out.room_of}
+    for name, path in paths.items():
         if path:
             found[name] = inner.load(path)
     texts = {

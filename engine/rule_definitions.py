@@ -187,6 +187,7 @@ class ShareOut:
     """An amount divided over parts in order, which are a record's children (`path`) or records looked for (`of`).
 
     With `kept` parts of one group (`together`, else all) are filled in the ratio of their weights, else one by one.
+    Parts that differ in `anew_for` take of the whole amount each, whatever the others take.
     """
 
     name: str
@@ -198,6 +199,7 @@ class ShareOut:
     parts_of: str | None
     where: Text | None
     order: tuple[tuple[str, ...], ...]
+    anew_for: tuple[str, ...] | None
     together: tuple[str, ...] | None
     weight: Text | None
     room: Text | None
@@ -212,7 +214,7 @@ class ShareOut:
 
 def build_share_out(source: Source) -> ShareOut:
     e = Element(source, (), source.body)
-    parts, together, room_of = e.at("parts"), e.maybe("together"), e.maybe("room_of")
+    parts, anew_for, together, room_of = e.at("parts"), e.maybe("anew_for"), e.maybe("together"), e.maybe("room_of")
     looked_for = isinstance(parts.value, dict)
     return ShareOut(
         source.name,
@@ -224,6 +226,7 @@ def build_share_out(source: Source) -> ShareOut:
         parts.maybe("of") if looked_for else None,
         parts.must("where") if looked_for else None,
         tuple(dotted(word) for word in parts.words("order")) if looked_for else (),
+        dotted(anew_for) if anew_for else None,
         dotted(together) if together else None,
         e.text("weight"),
         e.text("room"),

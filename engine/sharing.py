@@ -25,7 +25,8 @@ Shares: TypeAlias = "dict[int, Decimal]"
 class Part:
     """One that may take a share: of a group, by its weight, at most its room (none: whatever there is).
 
-    Parts with the same `room_of` have one room together. `taken` is what it took before and can give back.
+    Parts with the same `room_of` have one room together. `taken` is what it took before and can give back. Parts that
+    differ in `anew_for` share the whole amount anew.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Part:
     room_of: Any
     takes_rounding: bool
     taken: Decimal | None = None
+    anew_for: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +93,29 @@ def answer(operation: p.Shared, amount: Decimal | int, parts: Sequence[p.Values]
     rule = operation.share_out
     assert rule is not None
     members = [_part(operation.places, values) for values in parts]
-    groups, left = share_out(Decimal(amount), members, unit, rule.kept)
-    shares: list[tuple[int | None, Decimal]] = [(part.id, s) for group in groups for part, s in group.shares if s]
-    if left and rule.left_over == "without_part":
-        shares.append((None, left))
+    found = [share_out(Decimal(amount), own, unit, rule.kept) for own in _apart(members)]
+    groups, left = [group for own, _ in found for group in own], found[0][1] if len(found) == 1 else ZERO
+    shares = [share for own, left_of_own in found for share in _after_each_other(_taking(rule, own, left_of_own))]
     content = {
         "share_out": rule.name, "amount": amount, "left_over": left,
         "groups": [{"of": g.group, "taken": g.taken, "capped_by": g.capped_by,
                     "shares": [[part.id, part.weight, part.room, s] for part, s in g.shares]} for g in groups],
     }  # fmt: skip
-    return Answer(tuple(_after_each_other(shares)), left, content, _problem(rule, amount, members))
+    return Answer(tuple(shares), left, content, _problem(rule, amount, members))
+
+
+def _apart(members: Sequence[Part]) -> list[list[Part]]:
+    """The parts that share one whole amount; without `anew_for`, or without parts, there is one such list."""
+    apart: dict[Any, list[Part]] = {}
+    for part in members:
+        apart.setdefault(part.anew_for, []).append(part)
+    return list(apart.values()) or [[]]
+
+
+def _taking(rule: d.ShareOut, groups: Sequence[Group], left: Decimal) -> list[tuple[int | None, Decimal]]:
+    """Who takes how much, and as the last what nobody takes where the rule wants that told."""
+    shares: list[tuple[int | None, Decimal]] = [(part.id, s) for group in groups for part, s in group.shares if s]
+    return [*shares, (None, left)] if left and rule.left_over == "without_part" else shares
 
 
 def _after_each_other(shares: Sequence[tuple[int | None, Decimal]]) -> Iterator[tuple[int | None, Decimal, Decimal]]:
@@ -115,7 +130,7 @@ def _part(places: Mapping[str, int], v: p.Values) -> Part:
     number = asked["part"]
     room, taken = (None if asked.get(name) is None else Decimal(asked[name]) for name in ("room", "taken"))
     return Part(number, asked.get("together"), Decimal(asked.get("weight", 1)), room, asked.get("room_of", number),
-                bool(asked.get("rounding_to")), taken)  # fmt: skip
+                bool(asked.get("rounding_to")), taken, asked.get("anew_for"))  # fmt: skip
 
 
 def _problem(rule: d.ShareOut, amount: Decimal | int, members: Sequence[Part]) -> str | None:
