@@ -118,6 +118,8 @@ class Answers:
             statement = joined.select([("id",), *((n,) for n in names)]).where(condition, *statement._where_criteria)
         decode = decoder(types_of(self.library, joined.record, [("id",), *((n,) for n in names)]))
         rows = [dict(zip(("id", *names), decode(r), strict=True)) for r in self.gatherer.session.rows(statement)]
+        if decision.rows_as:
+            rows = [{**row, decision.rows_as: row["id"]} for row in rows]
         return sorted(rows, key=lambda r: r["id"])
 
 

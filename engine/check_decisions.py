@@ -179,8 +179,11 @@ def _check_rows_of(f: Findings, rows: Element, e: Element, decision: d.Decision,
     where = rows.at("where")
     if rows.has("where"):
         f.filter(where, record)
+    if rows.has("as"):
+        _check_row_itself(f, rows.at("as"), record, decision)
     for name, output in decision.outputs.items():
-        _check_column(f, rows.at("of"), record, name, output.type, e.at("outputs").at(name))
+        if name != decision.rows_as:
+            _check_column(f, rows.at("of"), record, name, output.type, e.at("outputs").at(name))
     keys = {key for order in key_orders(e) for keys in order.value for key in keys}
     used = _used_names(e)
     for name, type_ in answering.further.items():
@@ -219,6 +222,14 @@ def _check_column(f: Findings, e: Element, record: d.Record, name: str, wanted: 
         )
     elif not accepts(wanted, column.type):
         f.say("R202", f"`{name}` of `{record.name}` is {column.type}, not {wanted}", mark_key(output))
+
+
+def _check_row_itself(f: Findings, e: Element, record: d.Record, decision: d.Decision) -> None:
+    output = decision.outputs.get(e.value)
+    if output is None:
+        f.unknown("output", e.value, mark(e), decision.outputs)
+    elif not accepts(output.type, Type("ref", of=record.name)):
+        f.say("R202", f"`{e.value}` is {output.type}; the row is a `{record.name}`", mark(e))
 
 
 def _check_condition(f: Findings, e: Element, column: d.Field, type_: Type, record: d.Record) -> None:

@@ -41,6 +41,7 @@ class Decision:
     rows: tuple[Row, ...]
     rows_of: str | None
     rows_where: Text | None
+    rows_as: str | None
     otherwise: Mapping[str, Text] | None
     refusal: Text | None
     dated_by: Text | None
@@ -69,6 +70,7 @@ def build_decision(source: Source) -> Decision:
         () if by_record else tuple(build_row(i, r) for i, r in enumerate(e.items("rows"))),
         rows.maybe("of") if by_record else None,
         rows.text("where") if by_record else None,
+        rows.maybe("as") if by_record else None,
         otherwise.source.body.get("otherwise") and e.texts("otherwise") if not otherwise.has("error") else None,
         otherwise.text("error"),
         e.text("dated_by"),

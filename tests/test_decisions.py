@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from charter.engine import definitions as d
+from charter.engine.application import Charter
 from charter.engine.decisions import Answer, Table, build_table, decide, row_of_record
 from charter.engine.errors import Place
 from charter.engine.model import NUMBER, Type
+from charter.engine.verification import verify
+from support import World, clock, ordered
 
 GRADE = Type("choice", choices=("new", "known", "loyal"))
 
@@ -165,3 +168,12 @@ def test_the_searched_inputs_are_those_of_all_orders() -> None:
     search = {"chosen_by": "grade", "new": [["amount"]], "known": [["grade"]]}
     assert table("most_specific", [], search=search).searched == {"grade", "amount"}
     assert table("first", []).searched == frozenset()
+
+
+def test_an_answer_may_be_the_record_that_is_the_row(everywhere: World) -> None:
+    """What it says follows along its reference; the decision is taken again from the log like any other."""
+    ordered(everywhere, lines=[("A", "2")])
+    everywhere.create("tariff", depot="N", article="A", price="7", **{"from": "2026-03-01"})
+    everywhere.must("line", "reprice", everywhere.id("line", "1/1"))
+    assert everywhere.field("line", "1/1", "price", "amount") == (Decimal(7), Decimal(14))
+    assert verify(Charter(everywhere.store, "test", clock()), reperform=True).problems == []
