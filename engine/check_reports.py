@@ -8,7 +8,7 @@ from . import definitions as d
 from .check_findings import Findings, mark, mark_key
 from .check_steps import check_taken
 from .definitions import Element
-from .expressions import Call, walk
+from .expressions import Call, Constant, Path, walk
 from .library import Library
 from .model import Type
 from .scopes import GROUP, NO_RECORD, Names, measure_type
@@ -163,7 +163,7 @@ def _check_binding(f: Findings, e: Element, statement: Element, taken: Taken, me
     """The measure can be told for each record that lines and tables stand for, and for what is given by its names."""
     start = Type("ref", of=measure.of)
     types = {n: f.library.along(start, path) or UNKNOWN for n, path in measure.by.items()}
-    used: list[str] = []
+    used = _check_bound(f, e, taken, measure, types)
     for part in (statement.at("each"), statement.at("for_each")):
         if not part.has("of"):
             continue
@@ -179,6 +179,21 @@ def _check_binding(f: Findings, e: Element, statement: Element, taken: Taken, me
         if (given.kind, given.of) != (type_.kind, type_.of) and {given.kind, type_.kind} != {"text", "choice"}:
             said = f"`{name}` of the measure `{measure.name}` is {type_.given()}, what is taken is {given.given()}"
             f.say("R202", said, mark(e.at("measure")))
+
+
+def _check_bound(f: Findings, e: Element, taken: Taken, measure: d.Measure, types: Mapping[str, Type]) -> list[str]:
+    """The `by` of the measure that the figure says itself: of what the statement takes, or a constant."""
+    for name, value in e.pairs("with"):
+        if name not in types:
+            f.unknown("`by` of the measure", name, mark_key(value), list(types))
+            continue
+        node = f.parsed(value)
+        if node is not None and not isinstance(node, Path | Constant):
+            said = f"`{value.value}` is worked out"
+            f.say("R202", said, mark(value), "name what the statement takes, or a text in quotes")
+        else:
+            f.expression(value, taken, types[name])
+    return [name for name, _ in e.pairs("with") if name in types]
 
 
 def _check_days(f: Findings, e: Element, taken: Taken, by_column: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import TypeAlias
 
 from . import definitions as d
 from .errors import Place
@@ -46,11 +47,15 @@ class Days:
     paths: tuple[Parts, ...] = ()
 
 
+Asked: TypeAlias = "tuple[str | None, Days, tuple[tuple[str, str], ...]]"
+
+
 @frozen
 class Figure:
     """One figure: a measure over its days, a formula, or a field of the line's record, by its path.
 
-    `total` is None where nothing is said; `show` is a hint.
+    `total` is None where nothing is said; `show` is a hint. `bound` says what `by` of the measure are, each the
+    name of what the statement takes or a text in quotes.
     """
 
     name: str
@@ -61,7 +66,13 @@ class Figure:
     days: Days
     total: str | None
     show: str | None
+    bound: tuple[tuple[str, str], ...]
     place: Place
+
+    @property
+    def asked(self) -> Asked:
+        """What is asked of the database: figures that ask the same are answered once."""
+        return self.measure, self.days, self.bound
 
 
 @frozen
@@ -130,7 +141,8 @@ def _build_months(e: d.Element) -> Months:
 def _build_figure(e: d.Element) -> Figure:
     return Figure(e.word("name"), e.word("title"), e.maybe("measure"), e.text("formula"),
                   d.dotted(e.word("field")) if e.has("field") else (), _build_days(e),
-                  e.maybe("total"), e.maybe("show"), e.place)  # fmt: skip
+                  e.maybe("total"), e.maybe("show"), tuple((n, t.text) for n, t in e.texts("with").items()),
+                  e.place)  # fmt: skip
 
 
 def _build_days(e: d.Element) -> Days:

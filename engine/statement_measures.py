@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, case, extract
 from . import definitions as d
 from .dates import month_end
 from .errors import InvalidInput
-from .expressions import Path
+from .expressions import Path, parse
 from .model import Parts, Type
 from .money import from_kept
 from .queries import Joined, among, too_large
-from .statement_definitions import Days, Figure, Statement, telling_apart
+from .statement_definitions import Asked, Figure, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
 from .statement_given import Given
@@ -36,7 +36,7 @@ class Binding:
 
     block: str | None
     line: str | None
-    fixed: tuple[str, ...]
+    fixed: Mapping[str, Any]
 
 
 @dataclass
@@ -50,12 +50,12 @@ class Measures:
     currencies: dict[int | None, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @cached_property
-    def cells(self) -> dict[tuple[str, Days], Cells]:
+    def cells(self) -> dict[Asked, Cells]:
         """What each measure is, by table and line; everything that is asked of the database is asked here."""
-        found: dict[tuple[str, Days], Cells] = {}
+        found: dict[Asked, Cells] = {}
         for figure in self.statement.figures:
-            if figure.measure and (figure.measure, figure.days) not in found:
-                found[(figure.measure, figure.days)] = self.measure(figure)
+            if figure.measure and figure.asked not in found:
+                found[figure.asked] = self.measure(figure)
         return found
 
     def measure(self, figure: Figure) -> Cells:
@@ -117,9 +117,9 @@ class Measures:
             if by is not None:
                 column = groups[name] = joined.column(measure.by[by])[0]
                 conditions.append(column.is_not(None) if lines.chosen is None else column.in_(lines.chosen))
-        for by in binding.fixed:
+        for by, value in binding.fixed.items():
             column, type_ = joined.column(measure.by[by])
-            conditions.append(among(column, type_, [self.given.at((by,))]))
+            conditions.append(among(column, type_, [value]))
         return groups, conditions
 
     def days(self, figure: Figure, joined: Joined, measure: d.Measure) -> list[ColumnElement[bool]]:
@@ -172,13 +172,21 @@ class Measures:
     def binding(self, figure: Figure, measure: d.Measure) -> Binding:
         start = Type("ref", of=measure.of)
         types = {n: self.given.library.along(start, path) or Type("unknown") for n, path in measure.by.items()}
-        used: list[str] = []
+        bound = {by: self.bound(value) for by, value in figure.bound}
+        used: list[str] = list(bound)
         for lines in (self.selection.lines, self.selection.blocks):
             used.append(self.by_of(figure, lines.of, types, used) if lines.of else "")
         fixed = [n for n in types if n not in used and self.given.ids.get(n) is not None]
         for name in fixed:
             self.refuse_other_type(figure, name, types[name])
-        return Binding(used[1] or None, used[0] or None, tuple(fixed))
+        line, block = used[len(bound) :]
+        given = {n: self.given.at((n,)) for n in fixed}
+        return Binding(block or None, line or None, given | bound)
+
+    def bound(self, text: str) -> Any:
+        """A value that a figure names: what the statement takes, or a constant."""
+        node = parse(text)
+        return self.given.at(node.parts) if isinstance(node, Path) else getattr(node, "value", None)
 
     def by_of(self, figure: Figure, record: str, types: Mapping[str, Type], used: Sequence[str]) -> str:
         """The `by` that tells the records apart; where a pack was not checked there may be none, or several."""

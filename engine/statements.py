@@ -18,7 +18,7 @@ from .expression_python import as_text
 from .model import SCALES, Type
 from .money import EXACT, from_kept, rounded
 from .notation import Value
-from .statement_definitions import Days, Figure, Statement, in_words
+from .statement_definitions import Asked, Figure, Statement, in_words
 from .statement_formulas import Formulas
 from .statement_given import Given
 from .statement_layout import Drawn, Layout, is_empty
@@ -95,7 +95,7 @@ class _Drawing:
         return found[0] if found else self.given.currency
 
     def line_values(
-        self, block: Line, line: Line, cells: Mapping[tuple[str, Days], Cells], currency: str | None
+        self, block: Line, line: Line, cells: Mapping[Asked, Cells], currency: str | None
     ) -> dict[str, Cell]:
         values: dict[str, Cell] = {}
         for figure in self.statement.figures:
@@ -103,7 +103,7 @@ class _Drawing:
                 by_line = not self.statement.by_month or figure.days.kind.endswith("_column")
                 key = (block.id, line.id if by_line else None)
                 nothing = from_kept(0, self.formulas.types[figure.name].kind)
-                values[figure.name] = cells[(figure.measure, figure.days)].get(key, nothing)
+                values[figure.name] = cells[figure.asked].get(key, nothing)
             elif figure.field and line.id is not None:
                 values[figure.name] = self.selection.fields[line.id][figure.name]
         what = " ".join(filter(None, (block.heading, line.heading)))
