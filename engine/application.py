@@ -15,6 +15,7 @@ from .completion import EVENT, FIELD, RECORD, Completion, complete
 from .errors import InvalidInput, Refused, UsageFault
 from .facts import digest
 from .firings import Actor, Request, Root
+from .kept_totals import rebuild
 from .library import Library
 from .log_texts import UNREADABLE
 from .masters import Otherwise, missing_rows, otherwise
@@ -168,6 +169,7 @@ class Charter:
                 return Setup(migration, completion, pack.hash, [], differing)
             migration.apply(session)
             completion.apply(session, rules.metadata)
+            rebuild(session, rules.library, rules.metadata)
             demonstrated = demonstration if is_new else None
             roots = self.put_in(session, rules, pack, actor, completion, demonstrated)
             if any(r.reasons for r in roots):

@@ -10,6 +10,7 @@ from .check_tables import days_between
 from .definitions import Element
 from .errors import WARNING
 from .expression_sql import sql_number
+from .expressions import ExpressionError, Node, Path, parse, paths
 from .model import DATE, Type
 from .scopes import Names
 
@@ -238,6 +239,31 @@ def check_measures(f: Findings) -> None:
         f.path_to(e.at("dated_by"), names, "a date", "date")
         for part in e.items("by") if not isinstance(e.at("by").value, dict) else (p for _, p in e.pairs("by")):
             f.path(part, names)
+        if measure.kept:
+            _check_kept(f, e, of)
+
+
+def _check_kept(f: Findings, e: Element, of: d.Record) -> None:
+    """A kept total is moved by the records that it sums and by nothing else: it sees their own fields alone."""
+    if of.name in ("entry", "voucher"):
+        f.say("R202", f"no total of `{of.name}` is kept: it is summed when it is asked", mark(e.at("of")))
+    named = [inner for _, inner in e.pairs("by")] if isinstance(e.at("by").value, dict) else list(e.items("by"))
+    for inner in (*named, *(e.at(key) for key in ("sum", "where") if e.has(key))):
+        node = _read(inner)
+        for path in paths(node) if node else ():
+            if len(path.parts) > 1:
+                said = f"`{'.'.join(path.parts)}` is behind a reference, where it may change without moving the total"
+                f.say("R202", said, mark(inner), f"keep it as a field of `{of.name}`")
+    if e.has("sum") and not isinstance(_read(e.at("sum")), Path | None):
+        f.say("R202", f"a kept total sums one field; `{e.word('sum')}` is reckoned", mark(e.at("sum")))
+
+
+def _read(e: Element) -> Node | None:
+    """An expression; None for one that cannot be read, which is told already."""
+    try:
+        return parse(str(e.value))
+    except ExpressionError:
+        return None
 
 
 def check_calendars(f: Findings) -> None:

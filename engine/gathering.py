@@ -24,8 +24,10 @@ from .errors import NOWHERE, InvalidInput, Place
 from .expression_sql import sql_expression
 from .expressions import parse
 from .facts import Facts
+from .kept_totals import totals
 from .library import Library
 from .model import Parts, Type
+from .money import from_kept
 from .queries import Joined, among, measured, parts, too_large, types_of
 from .scopes import measure_type
 from .store import Session, decoder
@@ -266,14 +268,23 @@ class Gatherer:
     def read_measures(self, operation: p.Measured, asked: list[tuple[Any, Any]]) -> None:
         measure = self.library.measure(operation.measure)
         assert measure is not None
-        totals, empty = self.totals(measure, {key for _, key in asked})
+        found, empty = self.asked_totals(measure, {key for _, key in asked})
         answers = {}
         for key in {key for _, key in asked}:
-            value = totals.get(key, empty)
+            value = found.get(key, empty)
             fact = self.facts.add({"measure": measure.name, "of": key, "value": value})
             answers[key] = (value, fact)
         for firing, key in asked:
             firing.v[operation.index] = answers[key]
+
+    def asked_totals(
+        self, measure: d.Measure, keys: set[tuple[Any, ...]]
+    ) -> tuple[dict[tuple[Any, ...], Any], Any]:  # fmt: skip
+        """A measure for these values, and what it is where there is nothing: as it is kept, or summed now."""
+        if not measure.kept or len(next(iter(keys))) < len(measure.by):
+            return self.totals(measure, keys)
+        kind = measure_type(self.library, measure, self.joined(measure.of, "kept").record).kind
+        return totals(self.session, self.metadata, measure, kind, keys), from_kept(0, kind)
 
     def totals(self, measure: d.Measure, keys: set[tuple[Any, ...]]) -> tuple[dict[tuple[Any, ...], Any], Any]:
         """A measure by the first of its `by`, for these values; and what it is where there is nothing.

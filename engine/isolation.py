@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from . import definitions as d
 from . import programs as p
 from .firings import Firing, Root, in_tree_order
 from .gathering import Gatherer
+from .kept_totals import moved
 from .model import Parts
 
 Key = tuple[Any, ...]
@@ -60,7 +62,10 @@ class Isolation:
         assert measure is not None
         width = len(asked[0][1])
         by = tuple(measure.by.values())[:width]
-        written = writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
+        if measure.kept:
+            written = self.moving(measure, width)
+        else:
+            written = writers_of(self.entries(by)) if measure.of == "entry" else self.written(measure.of, by)
         yield from self.matching(asked, written)
 
     def closed(self, operation: p.Closed, asked: Sequence[tuple[Firing, Key]]) -> Iterator[tuple[int, int]]:
@@ -124,6 +129,11 @@ class Isolation:
             pairs = ((place, key) for (place, _), key in zip(versions, values, strict=True))
             self.known[record, paths] = writers_of(pairs)
         return self.known[record, paths]
+
+    def moving(self, measure: d.Measure, width: int) -> dict[Key, set[int]]:
+        """The places of the roots that move a kept total, by the first of its keys."""
+        made = moved(self.gatherer.library, self.gatherer.metadata, self.gatherer.pending)
+        return writers_of((self.place[id(root)], key[:width]) for root, m, key, _ in made if m.measure == measure)
 
     def versions(self, record: str) -> list[tuple[int, list[Any]]]:
         """The written rows of a record type, as they were and as they are, each with the place of its root."""

@@ -16,6 +16,7 @@ from .execution import Work
 from .facts import digest, without_tail, written
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
 from .frozen import frozen
+from .kept_totals import move, moved
 from .journal_rows import FIRST_HASH, chained, changes, entry_rows, reads, reasons_text
 from .money import to_kept
 from .store import encoder, marks
@@ -50,6 +51,7 @@ class Journal:
         standing = [(r, r.firing) for r in roots if r.stands and r.firing is not None]
         for record in records:
             self.write_rows(record)
+        self.move_totals()
         by_stream: dict[str, list[tuple[Root, Firing]]] = defaultdict(list)
         for root, firing in standing:
             by_stream[firing.program.stream(firing.v)].append((root, firing))
@@ -138,6 +140,11 @@ class Journal:
         for names, updates in rows.changed:
             self.session.update(table, names, updates)
         self.session.insert(table, rows.new)
+
+    def move_totals(self) -> None:
+        """Move the kept totals by what stands."""
+        made = moved(self.library, self.metadata, self.work.gatherer.pending)
+        move(self.session, self.metadata, [(m, key, amount) for root, m, key, amount in made if root.stands])
 
     # --- the log and the ledger ---
 

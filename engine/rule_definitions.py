@@ -134,7 +134,10 @@ def build_formulas(source: Source) -> Formulas:
 
 @frozen
 class Measure:
-    """An aggregate: `sum` of an expression over records of a type, or their count when it is none."""
+    """An aggregate: `sum` of an expression over records of a type, or their count when it is none.
+
+    With `kept` its totals stand in the store, moved by whatever moves them.
+    """
 
     name: str
     doc: str
@@ -143,13 +146,14 @@ class Measure:
     where: Text | None
     by: Mapping[str, tuple[str, ...]]
     dated_by: str | None
+    kept: bool
     place: Place
 
 
 def build_measure(source: Source) -> Measure:
     e = Element(source, (), source.body)
     return Measure(source.name, e.word("doc"), e.word("of"), e.text("sum"), e.text("where"), _kept_apart(e),
-                   e.maybe("dated_by"), e.place)  # fmt: skip
+                   e.maybe("dated_by"), e.flag("kept"), e.place)  # fmt: skip
 
 
 def _kept_apart(e: Element) -> dict[str, tuple[str, ...]]:

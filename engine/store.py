@@ -291,6 +291,22 @@ class Session:
         sql = f'INSERT INTO "{table.name}" ({_names(table)}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING'
         self._cursor().execute(sql, [list(v) for v in zip(*rows, strict=True)])
 
+    def put(self, table: TableClause, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows; where one with the same other columns is there already, its last column is set."""
+        if not rows:
+            return
+        *key, last = (c.name for c in table.columns)
+        names = ", ".join(f'"{n}"' for n in key)
+        sets = f'ON CONFLICT ({names}) DO UPDATE SET "{last}" = excluded."{last}"'
+        self.store.statements += 1
+        if self.is_sqlite:
+            sql = f'INSERT INTO "{table.name}" ({_names(table)}) VALUES ({marks(table.columns)}) {sets}'
+            self._cursor().executemany(sql, rows)
+            return
+        arrays = ", ".join(f"%s::{_array_type(c)}" for c in table.columns)
+        sql = f'INSERT INTO "{table.name}" ({_names(table)}) SELECT * FROM unnest({arrays}) {sets}'
+        self._cursor().execute(sql, [list(v) for v in zip(*rows, strict=True)])
+
     def _insert_into_sqlite(self, verb: str, table: TableClause, rows: Sequence[Sequence[Any]]) -> None:
         self.store.statements += 1
         sql = f'{verb} INTO "{table.name}" ({_names(table)}) VALUES ({marks(table.columns)})'

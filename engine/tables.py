@@ -36,6 +36,7 @@ LOG, REFUSAL, FACT = "charter_log", "charter_refusal", "charter_fact"
 VOUCHER, ENTRY = "charter_voucher", "charter_entry"
 HEAD, SERIES, COUNTER = "charter_head", "charter_series", "charter_counter"
 PACK, STORE = "charter_pack", "charter_store"
+KEPT = "charter_kept"
 
 # Nothing ever changes or leaves these; the database itself refuses it.
 APPEND_ONLY = (LOG, REFUSAL, FACT, VOUCHER, ENTRY, PACK)
@@ -195,7 +196,7 @@ def _number(name: str, **options: Any) -> Column[Any]:
     return Column(name, BigInteger(), nullable=options.pop("nullable", False), autoincrement=False, **options)
 
 
-# What the log, the refusals, the facts, heads and counters, and the packs that were ever in force are made of.
+# What the log, the refusals, the facts, heads and counters, kept totals, and the packs that were ever in force are made of.
 OWN: Mapping[str, Callable[[], Iterable[SchemaItem]]] = {
     LOG: lambda: (
         _number("id", primary_key=True), _text("stream"), _number("number"), _text("at"), _text("actor"),
@@ -214,6 +215,7 @@ OWN: Mapping[str, Callable[[], Iterable[SchemaItem]]] = {
     HEAD: lambda: (_text("stream", primary_key=True), _number("number"), _text("hash")),
     SERIES: lambda: (_text("series", primary_key=True), _number("company", primary_key=True), _number("number")),
     COUNTER: lambda: (_text("name", primary_key=True), _number("next")),
+    KEPT: lambda: (_text("measure", primary_key=True), _text("of", primary_key=True), _number("total")),
     PACK: lambda: (
         _text("hash", primary_key=True), _text("name"), _text("version"), _text("at"), _text("actor"), _text("login"),
         _text("compiled"),

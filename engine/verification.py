@@ -20,6 +20,7 @@ from .errors import IntegrityBroken
 from .facts import digest, plain, without_tail, written
 from .heads import bare_head, read_head, write_head
 from .journal_rows import FIRST_HASH, chained
+from .kept_totals import differences as differences_of_totals
 from .log_texts import UNREADABLE, changes_of, content_of, is_of_hash, reasons_of
 from .money import from_kept
 from .queries import parts
@@ -91,6 +92,7 @@ def verify(charter: Charter, head: str | None = None, reperform: bool = False) -
         found.add(check.vouchers(), "vouchers")
         for record in rules.library.records():
             found.add(check.records(record), record.name)
+        found.add(differences_of_totals(session, rules.library, rules.metadata), "kept totals")
         found.add(check.refusals(), "refusals")
         found.add(check.packs(), "packs")
         found.add(check.protections(), "protections")
