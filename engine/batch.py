@@ -110,7 +110,7 @@ class Batch:
         request or is made of fewer, and all come out as one after the other.
         """
         done: dict[int, Root] = {}
-        waves = [list(enumerate(requests))] if requests else []
+        waves = [self.in_order(session, requests)] if requests else []
         for _ in range(2 * len(requests)):
             if not waves:
                 break
@@ -124,6 +124,19 @@ class Batch:
             raise CharterFault("Requests of one chunk wait for each other in a circle.")
         return [done[i] for i in range(len(requests))]
 
+    def in_order(self, session: Session, requests: Sequence[Request]) -> list[tuple[int, Request]]:
+        """The requests with their places, those first that come first where a limit on their event says who does."""
+        placed, kinds = list(enumerate(requests)), {(r.record, r.event, r.id is None) for r in requests}
+        if len(kinds) > 1 or len(placed) < 2:
+            return placed
+        ((record, event, creating),) = kinds
+        order = next((limit.in_order for limit in self.rules.library.limits_at(record, event) if limit.in_order), None)
+        if order is None or creating:
+            return placed
+        gatherer = Gatherer(self.rules.library, self.rules.metadata, session, Facts(), self.rules.decided)
+        values = gatherer.values(record, order, [r.id for r in requests if r.id is not None])
+        return sorted(placed, key=lambda p: [(v is not None, v) for v in values.get(p[1].id or 0, ())[: len(order)]])
+
     def wave(self, session: Session, requests: Sequence[Request]) -> list[Root]:
         heed()
         with nothing_collected():
@@ -135,6 +148,7 @@ class Batch:
         roots = [Root(r, reasons) for r, reasons in resolve(gatherer, requests)]
         work.perform_roots(roots)
         Isolation(gatherer, roots).defer()
+        work.claims.defer()
         if self.watch is not None:
             self.watch(work, roots)
         if session.has_rivals and not self.plan:

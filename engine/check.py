@@ -18,6 +18,7 @@ from .check_data import check_mappings, check_tests
 from .check_decisions import check_decisions
 from .check_findings import Findings
 from .check_formulas import check_formulas
+from .check_limits import check_limits
 from .check_postings import check_postings
 from .check_records import (
     check_calendars,
@@ -94,6 +95,7 @@ CHECKS: tuple[Callable[[Findings], None], ...] = (
     check_decisions,
     check_formulas,
     check_share_outs,
+    check_limits,
     check_postings,
     check_accounts,
     check_processes,

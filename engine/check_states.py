@@ -19,7 +19,7 @@ from .check_workflows import workflows
 from .definitions import NOTHING, Element
 from .expressions import ExpressionError, parse, paths
 from .library import joined
-from .scopes import transition_names
+from .scopes import limit_names, transition_names
 
 Edge: TypeAlias = tuple[d.Transition, str]  # a transition and the state that it leads to
 
@@ -44,11 +44,15 @@ def check_states(f: Findings) -> None:
 
 
 def _fired(f: Findings) -> set[tuple[str, str]]:
-    """What is reached by steps and by master rows."""
+    """What is reached by steps, by those of limits and by master rows."""
     found: set[tuple[str, str]] = set()
     for e, flow, record in workflows(f, broken=True):
         for inner, transition in zip(e.items("transitions"), flow.transitions, strict=True):
             found |= set(fired_events(f.library, inner, transition_names(f.library, record, transition)))
+    for e in f.elements("limit", broken=True):
+        limit, of = f.library.limit(e.source.name), f.library.record(e.word("of"))
+        if limit and of:
+            found |= set(fired_events(f.library, e, limit_names(f.library, of, limit)))
     for document in f.pack.all("master"):
         of = f.library.record(document.name)
         found |= {(document.name, t.event) for t in f.library.creations(of)} if of else set()

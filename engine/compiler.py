@@ -12,6 +12,7 @@ from . import definitions as d
 from . import programs as p
 from .cells import joined
 from .compiler_conditions import Conditions
+from .compiler_limits import Limits
 from .compiler_steps import Now, Steps
 from .frames import Frame
 from .library import Library
@@ -51,8 +52,11 @@ class Compiler(Conditions):
         steps = Steps(self, base, now, requirements)
         effects = [e for step in transition.steps for e in steps.step(step)]
         now.fields |= states
+        limits = [Limits(steps, limit) for limit in self.library.limits_at(record.name, transition.event)]
+        effects += [e for limit in limits for e in limit.effects()]
         program = self.finished(base, when, selecting, entitlements, requirements, now, effects)
         program.conditions = tuple(steps.conditions)
+        program.claims = tuple(limit.claimed for limit in limits)
         return program
 
     def states(self) -> dict[str, str]:

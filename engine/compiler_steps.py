@@ -37,13 +37,15 @@ class Now:
 class Steps:
     """Compiles steps in order, seen from `base`; what they require joins `requirements`, the fields they set `now`.
 
-    `done` says how many of them created or fired so far, `made` with what records known by an `as` name are made.
+    `done` says how many of them created or fired so far, `made` with what records known by an `as` name are made. None
+    of them is done where `within` does not hold.
     """
 
     def __init__(
-        self, compiler: Compiler, base: Frame, now: Now, requirements: list[tuple[str, p.Requirement]]
+        self, compiler: Compiler, base: Frame, now: Now, requirements: list[tuple[str, p.Requirement]], within: str = ""
     ) -> None:
         self.compiler, self.base, self.now, self.requirements = compiler, base, now, requirements
+        self.within = within
         self.library, self.record = compiler.library, compiler.record
         self.conditions: list[tuple[Place, Any]] = []
         self.done = 0
@@ -53,7 +55,8 @@ class Steps:
         """What a step brings about, with the stage of the last value that it needs."""
         self.compiler.reached = 0
         frame = self.base.seeing(self.now.fields, self.done)
-        guard = joined(self.compiler.cell_sources(frame, step.cells))
+        own = joined(self.compiler.cell_sources(frame, step.cells))
+        guard = joined([each for each in (self.within, own) if each])
         self.compiler.need(guard)
         with self.compiler.under(guard):
             effects = list(self.effects(frame, step, guard))

@@ -58,9 +58,11 @@ class Coverage:
         for root in roots:
             for reason in root.reasons:
                 self.reach(self.refused(reason))
+                self.reach(self.limited(reason))
             if root.stands and root.firing is not None:
                 for firing in in_tree_order(root.firing):
                     self.reach(self.happened(firing, work.actor.unbound))
+                    self.reach(self.claimed(firing))
         for operation, asked in work.gatherer.noted:
             if isinstance(operation, p.Decided):
                 facts = {value[-1] for firing, _ in asked if (value := firing.v[operation.index]) is not None}
@@ -82,6 +84,19 @@ class Coverage:
             for tried in workflow.transitions if first else ():
                 if first and tried.event == first.event and tried.cells and set(first.sources) & set(tried.sources):
                     yield c.guard(tried.cells[0].place, False)
+
+    def limited(self, reason: Reason) -> Iterator[c.Key]:
+        """The limit that stood against an event, which it warned of or refused."""
+        limit = self.library.limit(reason.rule)
+        if limit is not None:
+            yield c.claimed(limit, "warn" if reason.warning else "refuse")
+
+    def claimed(self, firing: Firing) -> Iterator[c.Key]:
+        """The limits that held what a firing claimed, or warned of it."""
+        for operation in firing.program.claims:
+            if operation.limit is not None and firing.v[operation.index] is not None:
+                warned = operation.limit.name in firing.acknowledged
+                yield c.claimed(operation.limit, "warn" if warned else c.FITS)
 
     def happened(self, firing: Firing, by_anybody: bool) -> Iterator[c.Key]:
         """What a firing that stands has reached: all that it requires held."""

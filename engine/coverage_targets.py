@@ -13,10 +13,13 @@ from . import definitions as d
 from .catalog import BOTTOM
 from .errors import Place
 from .library import Library
+from .scopes import level_type, limit_names
 
 TRANSITIONS, GUARDS, DECISIONS, POSTINGS = "transitions", "guard_outcomes", "decision_rows", "posting_rows"
 MEASURES = (TRANSITIONS, GUARDS, DECISIONS, POSTINGS)
 NO_ORDER = ""
+FITS = "allow"
+SEEN = {FITS: "hold a claim that fits", "warn": "warn", "refuse": "refuse"}
 
 Key: TypeAlias = "tuple[Any, ...]"
 
@@ -44,6 +47,9 @@ def targets(library: Library) -> Iterator[Target]:
     for document in library.pack.all("decision"):
         if decision := library.decision(document.name):
             yield from _of_decision(library, decision)
+    for document in library.pack.all("limit"):
+        if limit := library.limit(document.name):
+            yield from _of_limit(library, limit)
     for document in library.pack.all("posting"):
         if posting := library.posting(document.name):
             yield from _of_posting(posting)
@@ -83,6 +89,22 @@ def guard(place: Place, held: bool) -> Key:
 def _guard(rule: str, place: Place, said: str) -> Iterator[Target]:
     for held in (True, False):
         yield Target(guard(place, held), rule, place, f"{said} is never seen {str(held).lower()}")
+
+
+def _of_limit(library: Library, limit: d.Limit) -> Iterator[Target]:
+    """What may become of a claim: it fits, or is answered as its level says, as far as that may be."""
+    record = library.record(limit.of)
+    names = limit_names(library, record, limit) if record else None
+    possible = level_type(limit, names).choices if names else ()
+    for answer in (FITS, *(level for level in possible or d.LEVELS if level != "allow")):
+        yield Target(claimed(limit, answer), limit.name, limit.place, f"it is never seen to {SEEN[answer]}")
+    if limit.warn_from and possible and "warn" not in possible:
+        yield Target(claimed(limit, "warn"), limit.name, limit.place, f"it is never seen to {SEEN['warn']}")
+
+
+def claimed(limit: d.Limit, answer: str) -> Key:
+    """The key of what became of claims: that they fit, or that it warned or refused."""
+    return GUARDS, limit.place, answer
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------

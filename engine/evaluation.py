@@ -43,6 +43,9 @@ class Evaluation:
                 continue
             if segment.stage > stage or (segment.stage < stage and not late):
                 continue
+            if isinstance(reading, p.Claimed):
+                # What all else allows is claimed one request after the other; see `claims`.
+                continue
             if standing is None:
                 standing = list(firings) if late else standing_of(firings)
             # What may turn out to stand against a firing is asked once more; most of it never does.
@@ -174,7 +177,7 @@ class Evaluation:
             except TypeError:
                 # The words speak of what a look-up or decision before had to find, and did not.
                 said = rule
-            reason = Reason(rule, f"{said} ({more})" if more else said, place)
+            reason = Reason(rule, f"{said} ({more})" if more else said, place, bool(more))
             # The same may stand against many of the records that one event fires others on.
             if reason not in firing.root.reasons:
                 firing.root.reasons.append(reason)

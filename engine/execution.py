@@ -15,6 +15,7 @@ from typing import Any
 from . import definitions as d
 from . import programs as p
 from .beginnings import Asked, Beginnings, each_record_once
+from .claims import Claims
 from .compiler import compile_transition
 from .errors import CharterFault, Place
 from .evaluation import Evaluation
@@ -53,6 +54,7 @@ class Work:
         self.setting = (today, now, actor.id)
         self.permission = Permission(gatherer, actor, one_login, self.called)
         self.beginnings, self.evaluation, self.integrity = Beginnings(self), Evaluation(self), Integrity(self)
+        self.claims = Claims(self)
         self.place: dict[int, int] = {}
         # Every firing, in the order in which they were settled.
         self.fired: list[Firing] = []
@@ -84,6 +86,7 @@ class Work:
     def let_go(self) -> None:
         """Forget all but what came of the roots, when it is written."""
         self.gatherer.let_go()
+        self.claims = Claims(self)
         self.place.clear()
         for firing in self.fired:
             firing.let_go()
@@ -135,16 +138,18 @@ class Work:
                 stage += 1
                 firings = self.checked_again(program, firings, stage)
             self.bring_about(effect, firings, depth)
+        for last in range(stage + 1, 1 + max((c.stage for c in program.claims), default=0)):
+            firings = self.checked_again(program, [f for f in firings if f.root.stands], last)
 
     def checked(self, program: p.Program, firings: list[Firing]) -> list[Firing]:
         """Work out what the firings rest on; gives those that nothing stands against."""
         self.evaluation.compute(program, firings)
         self.evaluation.check(program, firings)
-        return [f for f in firings if f.root.stands]
+        return self.claims.settle(program, [f for f in firings if f.root.stands], 0)
 
     def checked_again(self, program: p.Program, firings: list[Firing], stage: int) -> list[Firing]:
         """The same of what rests on what the steps so far have done."""
-        return self.evaluation.go_on(program, firings, stage)
+        return self.claims.settle(program, self.evaluation.go_on(program, firings, stage), stage)
 
     def keep_keys_apart(self, program: p.Program, firings: list[Firing]) -> None:
         self.integrity.refuse_same_keys(program, firings)

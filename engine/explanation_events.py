@@ -84,7 +84,7 @@ class Events:
         then = self.past.then(cause)
         reads = reads_of(cause)
         known = {**reads["own"], **reads["given"]}
-        steps = [s for s in then.transition.steps if leads_to(then, s, row) and fits(s, given, known)]
+        steps = [s for s in then.steps if leads_to(then, s, row) and fits(s, given, known)]
         texts = {x.text: x.place for s in steps if (x := s.values.get(name))}
         if texts:
             return f"given as `{'` or `'.join(texts)}`", at(next(iter(texts.values())))

@@ -271,6 +271,12 @@ class Then:
         return ("transitions", self.workflow.transitions.index(self.transition))
 
     @property
+    def steps(self) -> list[d.Step]:
+        """Its steps, and those of the limits on it."""
+        limits = self.library.limits_at(self.record.name, self.transition.event)
+        return [*self.transition.steps, *(step for limit in limits for step in limit.steps)]
+
+    @property
     def postings(self) -> list[d.Posting]:
         targets = [s.target for s in self.transition.steps if s.verb == "post"]
         return [found for name in targets if (found := self.library.posting(name))]
@@ -278,6 +284,8 @@ class Then:
     @property
     def uses(self) -> list[d.Use]:
         within = [(posting.uses, *(row.uses for row in posting.rows)) for posting in self.postings]
+        limits = self.library.limits_at(self.record.name, self.transition.event)
+        within += [(limit.uses,) for limit in limits]
         return [*self.transition.uses, *(u for each in within for uses in each for u in uses)]
 
     @property

@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from . import definitions as d
 from . import programs as p
+from .claiming import FITS, NEAR, PASSED
 from .dates import WEEKDAYS
 from .explanation_data import Decision, Hit, Reading, Value
 from .explanation_keys import Keys
@@ -22,6 +23,7 @@ from .model import TEXT, Type
 from .scopes import Names, part_names
 
 LAST_DAY = "9999-12-31"
+OUTCOMES = {FITS: "fits", NEAR: "fits, and little is left", PASSED: "passed"}
 ROW_IN_PLACE = re.compile(r"(?P<name>.*) \((?P<file>.+):(?P<line>\d+):(?P<column>\d+)\)")
 
 
@@ -66,6 +68,8 @@ class Readings:
             return Reading("list", about, self.along(slots.then.library, operation, columns))
         if isinstance(operation, p.Find):
             return self.found(slots, operation, fact)
+        if isinstance(operation, p.Claimed):
+            return self.claimed(slots, operation, fact)
         if isinstance(operation, p.Measured):
             return self.measured(slots, operation, fact)
         if isinstance(operation, p.Closed):
@@ -97,14 +101,33 @@ class Readings:
         return Reading("found", f"{operation.name}: {about}", kept, at(operation.place))
 
     def measured(self, slots: Slots, operation: p.Measured, fact: Any) -> Reading:
+        asked, place = self.asked_of(slots, operation, fact)
+        value = Value(operation.measure, self.keys.said(TEXT, fact["value"]))
+        return Reading("measure", asked, (value,), place)
+
+    def asked_of(self, slots: Slots, operation: p.Measured, fact: Any) -> tuple[str, str]:
+        """A measure with what it was asked for, and where it is declared."""
         library = slots.then.library
         measure = library.measure(operation.measure)
         assert measure is not None
         start = Type("ref", of=measure.of)
         types = [library.along(start, path) or TEXT for path in measure.by.values()]
         asked = ", ".join(self.keys.said(t, v) or "none" for t, v in zip(types, fact["of"], strict=False))
-        value = Value(operation.measure, self.keys.said(TEXT, fact["value"]))
-        return Reading("measure", f"{operation.measure}({asked})", (value,), at(measure.place))
+        return f"{operation.measure}({asked})", at(measure.place)
+
+    def claimed(self, slots: Slots, operation: p.Claimed, fact: Any) -> Reading:
+        """What was asked of which total, what that may come to, and whether it fitted."""
+        total, _ = self.asked_of(slots, operation, fact)
+        figures = [
+            ("asks", "asks"),
+            ("claim", "claim"),
+            (total, "total"),
+            ("may come to", "whole"),
+            ("warns from", "share"),
+        ]
+        values = [Value(name, self.keys.said(TEXT, fact[key])) for name, key in figures if fact[key] is not None]
+        about = f"{fact['limit']}: {OUTCOMES[fact['outcome']]}, level {fact['level']}"
+        return Reading("claim", about, tuple(values), at(operation.place))
 
     def closed(self, slots: Slots, operation: p.Closed, fact: Any) -> Reading:
         """The working days of the week and the days closed besides, as they were when it was asked."""

@@ -16,8 +16,8 @@ from .execution import Work
 from .facts import digest, without_tail, written
 from .firings import Firing, Reason, Root, Voucher, in_tree_order
 from .frozen import frozen
-from .kept_totals import move, moved
 from .journal_rows import FIRST_HASH, chained, changes, entry_rows, reads, reasons_text
+from .kept_totals import move, moved
 from .money import to_kept
 from .store import encoder, marks
 from .tables import ENTRY, FACT, HEAD, LOG, REFUSAL, SERIES, VOUCHER, columns_of

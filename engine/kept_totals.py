@@ -104,8 +104,8 @@ def differences(session: Session, library: Library, metadata: Declared) -> Itera
         for text in sorted(kept.keys() | sums.keys()):
             is_, should = kept.get(text, 0), sums.get(text, 0)
             if is_ != should:
-                said = f"is kept as {shown(from_kept(is_, kind))}; what it sums comes to {shown(from_kept(should, kind))}"
-                yield f"the total {name} of {text} {said}"
+                kept_as, comes_to = shown(from_kept(is_, kind)), shown(from_kept(should, kind))
+                yield f"the total {name} of {text} is kept as {kept_as}; what it sums comes to {comes_to}"
 
 
 def summed(session: Session, library: Library, metadata: Declared, movement: Movement) -> Iterator[tuple[str, int]]:

@@ -102,6 +102,23 @@ class Library:
     def calendar(self, name: str) -> d.Calendar | None:
         return self._get("calendar", name, d.build_calendar)
 
+    def limit(self, name: str) -> d.Limit | None:
+        return self._get("limit", name, d.build_limit)
+
+    @cached_property
+    def limits(self) -> Mapping[tuple[str, str], list[d.Limit]]:
+        """By record type and event the limits that hold there, in the order of their names."""
+        found: dict[tuple[str, str], list[d.Limit]] = {}
+        for name in sorted(document.name for document in self.pack.all("limit")):
+            if (limit := self.limit(name)) is not None:
+                for event in limit.events:
+                    found.setdefault((limit.of, event), []).append(limit)
+        return found
+
+    def limits_at(self, record: str, event: str) -> list[d.Limit]:
+        """The limits on what an event of a record type claims."""
+        return self.limits.get((record, event), [])
+
     def process(self, name: str) -> d.Process | None:
         return self._get("process", name, d.build_process)
 
@@ -218,7 +235,8 @@ class Library:
     def warnings(self) -> frozenset[str]:
         """The names of all warnings: an event may fire others, so whoever fires it may meet any of them."""
         flows = [w for record in self.records() for w in self.workflows_of(record)]
-        return frozenset(w.name for flow in flows for t in flow.transitions for w in t.warnings if w.name)
+        named = {w.name for flow in flows for t in flow.transitions for w in t.warnings if w.name}
+        return frozenset({*named, *(document.name for document in self.pack.all("limit"))})
 
     # --- what the ledger offers to measures ---
 

@@ -78,4 +78,3 @@ class _Row(Code):
 
     def inner(self, path: Parts, variable: str) -> NoReturn:
         self.list_source(path)
-

@@ -63,11 +63,12 @@ class PackWords:
         return [Word(n, str(t.get("doc", "")) if isinstance(t, dict) else "") for n, t in takes.items()]
 
     def warnings(self) -> list[Word]:
-        """The warnings of all events, by which they are accepted."""
+        """The warnings of all events and the limits, by which they are accepted."""
         flows = [body for kind, name, text in self.documents if kind == "workflow" and "warn:" in text
                  for body in self.read(text)]  # fmt: skip
         given = [w for body in flows for t in body.get("transitions") or () for w in t.get("warn") or ()]
-        return [Word(name) for name in sorted({str(w["name"]) for w in given if isinstance(w, dict) and "name" in w})]
+        names = {str(w["name"]) for w in given if isinstance(w, dict) and "name" in w}
+        return [Word(name) for name in sorted({*names, *(limit.name for limit in self.names("limit"))})]
 
     def transitions(self, record: str) -> Iterator[dict[str, Any]]:
         of = {name for kind, name, text in self.documents

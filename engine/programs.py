@@ -119,6 +119,18 @@ class Closed(Operation):
 
 
 @dataclass
+class Claimed(Measured):
+    """A claim on the total of a kept measure: (the total before, hash). It is decided when all else holds.
+
+    The sources are what the total is asked for, what is asked, the claim, what the total may come to, the level, and
+    the share of it from which on it warns.
+    """
+
+    limit: d.Limit | None = None
+    says: Callable[[Values], str] | None = None
+
+
+@dataclass
 class Decided(Operation):
     """What a decision answers: the outputs in order, then the hash. The last source is the date."""
 
@@ -285,6 +297,7 @@ class Program:
     segments: list[Segment] = field(default_factory=list)
     names: Mapping[str, int] = field(default_factory=dict)
     conditions: tuple[tuple[Place, Callable[[Values], bool]], ...] = ()
+    claims: tuple[Claimed, ...] = ()
 
     @cached_property
     def reads(self) -> Callable[[Values], dict[str, Any]]:

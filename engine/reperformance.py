@@ -9,13 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import DecimalException, localcontext
+from decimal import Decimal, DecimalException, localcontext
 from typing import Any, TypeAlias
 
 from sqlalchemy import Row, select
 
 from . import programs as p
 from .batch import Rules
+from .claiming import Claim, answer_of
 from .dates import WorkingDays
 from .decisions import TableRow, decide
 from .delegations import Delegations
@@ -304,6 +305,8 @@ class Again:
                 return tuple(content["found"]), key
             types = self.types(operation.record, operation.paths)
             return (*(from_plain(x, t) for x, t in zip(content["values"], types, strict=True)), key)
+        if isinstance(operation, p.Claimed):
+            return self.claimed(operation, content, asked, key)
         if isinstance(operation, p.Measured):
             return self.measured(operation, content, asked, key)
         if isinstance(operation, p.Closed):
@@ -337,6 +340,19 @@ class Again:
         if calendar is None or content["of"] != plain(list(asked)):
             raise Differs(f"{operation.calendar} was asked for {content['of']}; now for {plain(list(asked))}")
         return WorkingDays(calendar.week, frozenset(map(date.fromisoformat, content["closed"]))), key
+
+    def claimed(self, operation: p.Claimed, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
+        """A claim decided again on the total that it met: what it came to, and that it was allowed or accepted."""
+        assert operation.limit is not None
+        claim, before = Claim(*asked), Decimal(content["total"])
+        again = plain(claim.content(operation.limit.name, before))
+        if again != content:
+            raise Differs(f"the limit {content['limit']} was claimed on with {content}; now it would be with {again}")
+        answer = answer_of(claim.level, claim.outcome(before))
+        accepted = operation.limit.name in reads_of(self.row).get("acknowledged", ())
+        if answer == "refuse" or (answer == "warn" and not accepted):
+            raise Differs(f"the limit {content['limit']} would {answer} it")
+        return before, key
 
     def decided(self, operation: p.Decided, content: Any, asked: tuple[Any, ...], key: str) -> tuple[Any, ...]:
         table = operation.table

@@ -266,6 +266,22 @@ def _mapped(word: str, first: str) -> Callable[[Element], Iterator[Table]]:
     return make
 
 
+def _written(e: Element) -> Iterator[Table]:
+    """What a limit creates of a claim, and when."""
+    yield _table("writes", ("when", "creates", "with", "doc"), _creations(e, ()))
+
+
+def _creations(e: Element, outer: tuple[str, ...]) -> Iterator[Line]:
+    for step in e.items("do"):
+        cells = (*outer, *filter(None, [cells_words(step.at("when").value)]))
+        if step.has("do"):
+            yield from _creations(step, cells)
+        else:
+            with_ = "\n".join(f"{name} = {words(x.value)}" for name, x in step.pairs("with"))
+            told = {"when": ", ".join(cells), "creates": step.word("create"), "with": with_}
+            yield Line({**told, **_text(step, "doc")}, step.path)
+
+
 Parts = dict[tuple[str, ...], Callable[[Element], Iterator[Table]]]
 PARTS: dict[str, Parts] = {
     "decision": {("rows", "inputs", "outputs"): _decision},
@@ -279,5 +295,6 @@ PARTS: dict[str, Parts] = {
     "master": {("rows",): _listed("rows")},
     "mapping": {("fields",): _mapped("fields", "field"), ("events",): _mapped("events", "activity")},
     "share_out": {("let",): _named("names", "let")},
+    "limit": {("let",): _named("names", "let"), ("do",): _written},
     "pack": {("roles",): _mapped("roles", "role")},
 }

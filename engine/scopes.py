@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import definitions as d
 from .errors import NOWHERE
 from .expression_scopes import Scope, Signature
 from .expression_types import check
-from .expressions import ExpressionError, parse
+from .expressions import Binary, Call, ExpressionError, Node, parse
 from .library import Library
 from .model import CALENDAR, DATE, MONEY, NONE, NUMBER, WHOLE, Parts, Type
 from .type_relations import UNKNOWN
@@ -302,6 +302,43 @@ def transition_names(library: Library, record: d.Record, transition: d.Transitio
         uses={u.name: u for u in transition.uses},
         aliases={s.alias: s.target for s in transition.steps if s.alias},
     )
+
+
+def limit_names(library: Library, record: d.Record, limit: d.Limit) -> Names:
+    """The scope of a limit: its own names over the record's fields, and the line, which is there where it is asked."""
+    uses = {u.name: u for u in limit.uses}
+    try:
+        line, errors = check(parse(limit.line.text), Names(library, record, lets=limit.lets, uses=uses))
+    except ExpressionError:
+        line, errors = UNKNOWN, []
+    return Names(library, record, lets=limit.named, uses=uses, further={"line": UNKNOWN if errors else line.given()})
+
+
+def limited_by(limit: d.Limit) -> tuple[Node, Call] | None:
+    """What the total may come to, and the measure that is kept of it; None where the room does not say both."""
+    try:
+        node = parse(limit.room.text)
+    except ExpressionError:
+        return None
+    if isinstance(node, Binary) and node.operator == "-" and isinstance(node.right, Call):
+        return node.left, node.right
+    return None
+
+
+def level_type(limit: d.Limit, names: Names) -> Type:
+    """The type of the level, with the choices that there are."""
+    try:
+        type_, errors = check(parse(limit.level.text), names)
+    except ExpressionError:
+        return UNKNOWN
+    return UNKNOWN if errors else type_
+
+
+def told_names(library: Library, names: Names, measure: d.Measure) -> Names:
+    """The same for what is said, where the total is known by the name of its measure, and the room with it."""
+    of = library.record(measure.of)
+    type_ = measure_type(library, measure, of) if of else UNKNOWN
+    return replace(names, further={**names.further, measure.name: type_, "room": type_})
 
 
 def posting_names(library: Library, record: d.Record, posting: d.Posting) -> Names:

@@ -196,7 +196,7 @@ def _number(name: str, **options: Any) -> Column[Any]:
     return Column(name, BigInteger(), nullable=options.pop("nullable", False), autoincrement=False, **options)
 
 
-# What the log, the refusals, the facts, heads and counters, kept totals, and the packs that were ever in force are made of.
+# What the log, the refusals, the facts, heads, counters and kept totals, and packs that were ever in force are made of.
 OWN: Mapping[str, Callable[[], Iterable[SchemaItem]]] = {
     LOG: lambda: (
         _number("id", primary_key=True), _text("stream"), _number("number"), _text("at"), _text("actor"),

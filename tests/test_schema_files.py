@@ -29,7 +29,7 @@ SCHEMAS = {
 KINDS = [kind for kind in SCHEMAS if kind != "common"]
 BUILT = {
     "pack", "record", "master", "workflow", "decision", "parameters", "formulas", "measure", "posting", "process",
-    "statement", "mapping", "test", "share_out", "calendar",
+    "statement", "mapping", "test", "share_out", "calendar", "limit",
 }  # fmt: skip
 REGISTRY: Registry[Any] = Registry().with_resources(
     (schema["$id"], DRAFT202012.create_resource(schema)) for schema in SCHEMAS.values()
