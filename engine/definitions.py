@@ -49,8 +49,8 @@ from .workflow_definitions import (
 )
 
 __all__ = [
-    "BOUNDS", "LEVELS", "NOTHING", "Always", "Calendar", "Cell", "Child", "Decision", "Element", "Entry", "Field", "Find", "Formulas",
-    "Ledger", "Limit", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow",
+    "BOUNDS", "LEVELS", "NOTHING", "Always", "Calendar", "Cell", "Child", "Decision", "Element", "Entry", "Field",
+    "Find", "Formulas", "Ledger", "Limit", "Manifest", "Measure", "Parameter", "People", "Posting", "PostingRow",
     "Process", "Record", "Requirement", "Role", "Row", "ShareOut", "Source", "State", "Step", "Text", "Transition",
     "Use", "Who", "Workflow", "build_calendar", "build_cells", "build_decision", "build_field", "build_formulas",
     "build_limit", "build_manifest", "build_measure", "build_parameters", "build_posting", "build_process",
