@@ -191,7 +191,7 @@ def _check_statement(f: Findings, e: Element) -> None:
     f.needed(statement.takes, f.constants(e.at("with"), statement.takes, taker), mark(e.at("statement")), taker)
     figures = [figure.name for figure in statement.figures]
     for line in (*(inner for _, inner in e.pairs("lines")), e.at("totals")):
-        for figure in line.value if isinstance(line.value, dict) and not statement.by_month else ():
+        for figure in line.value if isinstance(line.value, dict) and not statement.by_period else ():
             if figure not in figures:
                 f.unknown("figure", figure, mark_key(line.at(figure)), figures)
 

@@ -12,7 +12,7 @@ from .expressions import Call, Constant, Path, walk
 from .library import Library
 from .model import Type
 from .scopes import GROUP, NO_RECORD, Names, measure_type
-from .statement_definitions import telling_apart
+from .statement_definitions import UNITS, telling_apart
 from .type_relations import UNKNOWN
 
 
@@ -85,7 +85,7 @@ def check_statements(f: Findings) -> None:
 
 
 def _check_rows(f: Findings, e: Element, taken: Taken) -> None:
-    for day in e.items("month"):
+    for day in (day for unit in UNITS for day in e.items(unit)):
         f.path_to(day, taken, "a date", "date")
     record = f.record(e.at("of"))
     if record is not None:
@@ -130,15 +130,15 @@ def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, fig
         _check_functions(f, e.at("formula"))
         return
     if e.has("field"):
-        if statement.at("each").has("month"):
-            f.say("R208", "a month has no fields", mark_key(e.at("field")))
+        if _by_period(statement):
+            f.say("R208", "a month or week has no fields", mark_key(e.at("field")))
         return
     measure = f.library.measure(e.word("measure"))
     if measure is None:
         if not f.pack.find("measure", e.word("measure")):
             f.unknown("measure", e.word("measure"), mark(e.at("measure")), f.names_of("measure"))
         return
-    by_column = statement.at("each").has("month")
+    by_column = _by_period(statement)
     for key in ("over", "at"):
         if e.has(key):
             _check_days(f, e.at(key), taken, by_column)
@@ -146,6 +146,10 @@ def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, fig
     if (e.has("over") or e.has("at")) and measure.dated_by is None:
         said = f"the measure `{measure.name}` has no date"
         f.say("R208", said, mark_key(e.at("over" if e.has("over") else "at")), "say `dated_by` in the measure")
+
+
+def _by_period(statement: Element) -> bool:
+    return any(statement.at("each").has(unit) for unit in UNITS)
 
 
 def _check_functions(f: Findings, e: Element) -> None:
@@ -199,7 +203,7 @@ def _check_bound(f: Findings, e: Element, taken: Taken, measure: d.Measure, type
 def _check_days(f: Findings, e: Element, taken: Taken, by_column: bool) -> None:
     if e.value == "column":
         if not by_column:
-            f.say("R208", "there are no months here", mark(e), "say `each: {month: [from, until]}`")
+            f.say("R208", "there are no months or weeks here", mark(e), "say `each: {month: [from, until]}`")
         return
     for day in _days(e):
         f.path_to(day, taken, "a date", "date")

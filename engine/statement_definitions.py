@@ -11,6 +11,8 @@ from .frozen import frozen
 from .library import Library
 from .model import Parts, Type
 
+UNITS = ("week", "month")  # of time, for which lines may stand
+
 
 @frozen
 class Records:
@@ -25,9 +27,10 @@ class Records:
 
 
 @frozen
-class Months:
-    """A line for each whole month from that of the first date to that of the second."""
+class Periods:
+    """A line for each whole `month`, or `week` from Monday on, from that of the first date to that of the second."""
 
+    unit: str
     first: Parts
     last: Parts
     left_out: bool
@@ -40,7 +43,7 @@ class Days:
     """What of a measure counts.
 
     kind: `all`; `over` (from the first to the second date, both inclusive); `until` and `before` a date;
-    `over_column` (in the month) and `at_column` (until the end of the month). `paths` lead to the dates.
+    `over_column` (in the month or week) and `at_column` (until its end). `paths` lead to the dates.
     """
 
     kind: str
@@ -83,7 +86,7 @@ class Statement:
     title: str
     doc: str
     takes: Mapping[str, d.Field]
-    each: Records | Months
+    each: Records | Periods
     figures_as: str
     figures: tuple[Figure, ...]
     for_each: Records | None
@@ -92,8 +95,8 @@ class Statement:
     place: Place
 
     @property
-    def by_month(self) -> bool:
-        return isinstance(self.each, Months)
+    def by_period(self) -> bool:
+        return isinstance(self.each, Periods)
 
 
 # --- building --------------------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ def build_statement(source: d.Source) -> Statement:
         e.word("title", in_words(source.name)),
         e.word("doc"),
         {name: d.build_field(name, t) for name, t in e.pairs("takes")},
-        _build_months(e.at("each")) if e.at("each").has("month") else _build_records(e.at("each")),
+        _build_each(e.at("each")),
         e.word("figures_as", "columns"),
         tuple(_build_figure(f) for f in e.items("figures")),
         _build_records(e.at("for_each")) if e.has("for_each") else None,
@@ -133,9 +136,12 @@ def _build_records(e: d.Element) -> Records:
                    e.place)  # fmt: skip
 
 
-def _build_months(e: d.Element) -> Months:
-    first, last = (d.dotted(day) for day in e.words("month"))
-    return Months(first, last, e.word("empty") == "left_out", e.maybe("title"), e.place)
+def _build_each(e: d.Element) -> Records | Periods:
+    unit = next((unit for unit in UNITS if e.has(unit)), None)
+    if unit is None:
+        return _build_records(e)
+    first, last = (d.dotted(day) for day in e.words(unit))
+    return Periods(unit, first, last, e.word("empty") == "left_out", e.maybe("title"), e.place)
 
 
 def _build_figure(e: d.Element) -> Figure:

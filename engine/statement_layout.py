@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .model import Type
-from .statement_definitions import Months, Statement, in_words
+from .statement_definitions import Periods, Statement, in_words
 from .statement_given import Given
 from .statement_lines import Line, title_path
 from .statement_reports import Block, Cell, Column, Row
@@ -82,8 +82,8 @@ class Layout:
     def line_labels(self) -> tuple[str, ...]:
         """The headings of a label: what people call a record, and what describes it."""
         each = self.statement.each
-        if isinstance(each, Months):
-            return (each.title or "Month",)
+        if isinstance(each, Periods):
+            return (each.title or each.unit.capitalize(),)
         title = title_path(self.given.record(each.of))
         return (each.title or in_words(each.of), *(in_words(name) for name in title or ()))
 

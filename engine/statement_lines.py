@@ -1,4 +1,4 @@
-"""The lines of a statement and its tables: records in order, or months."""
+"""The lines of a statement and its tables: records in order, months or weeks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select
 
 from . import definitions as d
-from .dates import add_months, month_start
+from .dates import add_days, month_end
 from .errors import InvalidInput
 from .expression_python import as_text
 from .expressions import paths
@@ -26,7 +26,7 @@ from .store import decoder
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What a line or a table stands for: a record by its id, a month by its number, or nothing in particular."""
+    """What a line or a table stands for: a record by its id, a month or week by its number, or nothing at all."""
 
     id: int | None
     key: str
@@ -60,9 +60,9 @@ class Selection:
             return self.records(each)
         first, last = self.given.day(each.first), self.given.day(each.last)
         if first is None or last is None:
-            raise InvalidInput(f"{each.place}: The first and the last month must be given.")
+            raise InvalidInput(f"{each.place}: The first and the last {each.unit} must be given.")
         refuse_backwards(first, last)
-        return Lines(tuple(_months(first, last)))
+        return Lines(tuple(_periods(each.unit, first, last)))
 
     @cached_property
     def blocks(self) -> Lines:
@@ -117,14 +117,31 @@ class Selection:
             joined.bound[parts] = self.given.literal(parts)
 
 
-# --- months ----------------------------------------------------------------------------------------------------------
+# --- months and weeks ------------------------------------------------------------------------------------------------
 
 
-def _months(first: date, last: date) -> Iterator[Line]:
-    month = month_start(first)
-    while month <= last:
-        yield Line(month.year * 12 + month.month - 1, f"{month:%Y-%m}", (f"{month:%Y-%m}",))
-        month = add_months(month, 1)
+def _periods(unit: str, first: date, last: date) -> Iterator[Line]:
+    """A month is called by itself, a week by its Monday."""
+    for number in range(number_of(unit, first), number_of(unit, last) + 1):
+        key = first_day(unit, number).isoformat()
+        key = key[:7] if unit == "month" else key
+        yield Line(number, key, (key,))
+
+
+def number_of(unit: str, day: date) -> int:
+    """The number of the month or week that a day is in; they are numbered without a gap."""
+    return day.year * 12 + day.month - 1 if unit == "month" else (day.toordinal() - 1) // 7
+
+
+def first_day(unit: str, number: int) -> date:
+    """The first day of a month, or the Monday of a week."""
+    return date(number // 12, number % 12 + 1, 1) if unit == "month" else date.fromordinal(number * 7 + 1)
+
+
+def last_day(unit: str, number: int) -> date:
+    """The last day of a month or week."""
+    first = first_day(unit, number)
+    return month_end(first) if unit == "month" else add_days(first, 6)
 
 
 def refuse_backwards(first: date | None, last: date | None) -> None:

@@ -14,20 +14,19 @@ from typing import Any, TypeAlias
 from sqlalchemy import ColumnElement, case, extract
 
 from . import definitions as d
-from .dates import month_end
 from .errors import InvalidInput
 from .expressions import Path, parse
 from .model import Parts, Type
 from .money import from_kept
 from .queries import Joined, among, too_large
-from .statement_definitions import Asked, Figure, Statement, telling_apart
+from .statement_definitions import Asked, Figure, Periods, Statement, telling_apart
 from .statement_expressions import amount_of, in_sql, parsed
 from .statement_formulas import Formulas
 from .statement_given import Given
-from .statement_lines import Selection, refuse_backwards
+from .statement_lines import Selection, first_day, last_day, number_of, refuse_backwards
 
 Cells: TypeAlias = "dict[tuple[int | None, int | None], Decimal | int]"
-BEFORE = -1  # stands for everything before the first month
+BEFORE = -1  # stands for everything before the first month or week
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class Measures:
         groups, conditions = self.bound_columns(joined, measure, binding)
         conditions += self.days(figure, joined, measure)
         if figure.days.kind.endswith("_column"):
-            groups["month_"] = self.month(joined, measure, figure.days.kind)
+            groups["period_"] = self.number(joined, measure, figure.days.kind)
         type_ = self.formulas.types[figure.name]
         if path := self.currency_path(measure, type_):
             groups["currency_"] = joined.column(path)[0]
@@ -87,15 +86,15 @@ class Measures:
         """The answers of the database by table and line, the currencies noted."""
         kept: dict[tuple[int | None, int | None], int] = defaultdict(int)
         for row in rows:
-            month = row.get("month_")
-            block, line = row.get("block_"), row.get("line_") if month is None else int(month)
+            period = row.get("period_")
+            block, line = row.get("block_"), row.get("line_") if period is None else self.line_of(period)
             kept[(block, line)] += row["amount_"]
             if row.get("currency_") is not None:
                 self.currencies[block].add(str(row["currency_"]))
         return {key: from_kept(value, type_.kind) for key, value in kept.items()}
 
     def balances(self, moved: Cells, type_: Type) -> Cells:
-        """Movements added up from month to month, on what was there before the first."""
+        """Movements added up from line to line, on what was there before the first."""
         found: Cells = {}
         for block in self.selection.blocks.lines:
             balance = moved.get((block.id, BEFORE), from_kept(0, type_.kind))
@@ -137,23 +136,36 @@ class Measures:
             return [*_compared(operator.ge, column, days[0]), *_compared(operator.le, column, days[1])]
         return _compared(operator.lt if kind == "before" else operator.le, column, days[0])
 
-    @property
+    @cached_property
     def period(self) -> tuple[date, date]:
-        """The first day of the first month and the last of the last."""
+        """The first day of the first month or week and the last of the last."""
         numbers = [n for line in self.selection.lines.lines if (n := line.id) is not None]
-        first, last = (date(n // 12, n % 12 + 1, 1) for n in (numbers[0], numbers[-1]))
-        return first, month_end(last)
+        return first_day(self.unit, numbers[0]), last_day(self.unit, numbers[-1])
+
+    @property
+    def unit(self) -> str:
+        each = self.statement.each
+        return each.unit if isinstance(each, Periods) else ""
 
     def date(self, joined: Joined, measure: d.Measure) -> ColumnElement[Any]:
         if measure.dated_by is None:
             raise InvalidInput(f"{measure.place}: The measure `{measure.name}` has no date: say `dated_by`.")
         return joined.column(d.dotted(measure.dated_by))[0]
 
-    def month(self, joined: Joined, measure: d.Measure, kind: str) -> ColumnElement[Any]:
-        """The number of the month; in a balance one number for all that was before."""
+    def number(self, joined: Joined, measure: d.Measure, kind: str) -> ColumnElement[Any]:
+        """The number of the month, in a balance one for all that was before; of weeks, which databases count
+        otherwise, the day."""
         day = self.date(joined, measure)
+        if self.unit == "week":
+            return day
         number: ColumnElement[Any] = extract("year", day) * 12 + extract("month", day) - 1
         return number if kind == "over_column" else case((day < self.period[0], BEFORE), else_=number)
+
+    def line_of(self, period: Any) -> int:
+        """The line that a group of the database belongs to."""
+        if not isinstance(period, date):
+            return int(period)
+        return BEFORE if period < self.period[0] else number_of(self.unit, period)
 
     def currency_path(self, measure: d.Measure, type_: Type) -> Parts | None:
         """Where the currency of a measure's money stands, from its record; None where it sums no money."""

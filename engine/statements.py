@@ -100,7 +100,7 @@ class _Drawing:
         values: dict[str, Cell] = {}
         for figure in self.statement.figures:
             if figure.measure:
-                by_line = not self.statement.by_month or figure.days.kind.endswith("_column")
+                by_line = not self.statement.by_period or figure.days.kind.endswith("_column")
                 key = (block.id, line.id if by_line else None)
                 nothing = from_kept(0, self.formulas.types[figure.name].kind)
                 values[figure.name] = cells[figure.asked].get(key, nothing)
@@ -139,8 +139,8 @@ class _Drawing:
             return "formula"
         if figure.field:
             return "none"
-        # In a row of months what is no movement of the month is a balance, or the same in all of them.
-        return "last" if self.statement.by_month and figure.days.kind != "over_column" else "sum"
+        # In a row of months or weeks what is no movement of one is a balance, or the same in all of them.
+        return "last" if self.statement.by_period and figure.days.kind != "over_column" else "sum"
 
     def totals(self, values: Sequence[Mapping[str, Cell]], block: Line, currency: str | None) -> dict[str, Cell]:
         """The totals of a table over all its lines, also those left out."""

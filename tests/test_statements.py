@@ -452,6 +452,17 @@ def test_tables_of_nothing_are_left_out(shops: Shops) -> None:
     assert len(drawn.columns) == 4
 
 
+def test_weeks(shops: Shops, url: str) -> None:
+    """Weeks are whole and begin on Monday, over the turn of a year, too; before the first one is what a balance begins with."""
+    world = shops(MONTHS.replace("month: [", "week: ["), url)
+    drawn = world.report("months", **{"from": "2026-01-27", "until": "2026-02-03"})
+    assert [c.name for c in drawn.columns] == ["2026-01-26", "2026-02-02", "total"]
+    found = values(block(drawn, "B").rows)
+    assert (found["sold"], found["ever"]) == (["30.3", "0", "30.3"], ["130.3", "130.3", "130.3"])
+    turn = world.report("months", **{"from": "2025-12-31", "until": "2025-12-31"})
+    assert (turn.columns[0].name, values(block(turn, "B").rows)["sold"]) == ("2025-12-29", ["100", "100"])
+
+
 @pytest.mark.parametrize("days", [{"from": "2026-03-01", "until": "2026-02-28"}])
 def test_backwards(shops: Shops, days: dict[str, str]) -> None:
     with pytest.raises(InvalidInput, match="The first day, 2026-03-01, is after the last, 2026-02-28"):
