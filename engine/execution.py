@@ -165,11 +165,11 @@ class Work:
         self.fired += firings
         pending, name = self.gatherer.pending, program.record.name
         rows, creates, deletes = pending.rows[name], program.transition.creates, program.transition.deletes
+        if creates:
+            pending.created.update([(name, firing.id) for firing in firings])
         for firing in firings:
             firing.row = None if deletes else program.first_row(firing.v)
-            if creates:
-                pending.created.add((name, firing.id))
-            elif (name, firing.id) not in pending.created:
+            if not creates and (name, firing.id) not in pending.created:
                 pending.before.setdefault((name, firing.id), firing.v[p.OWN])
             rows[firing.id] = (firing.row, firing.root)
             if firing.parent is None:

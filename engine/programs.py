@@ -336,7 +336,9 @@ class Program:
         sources, names = [], {}
         for place, (name, index, default, _) in enumerate(self.takes):
             kept = "None" if index is None else f"row[{index}]"
-            source = f"(given[{name!r}] if {name!r} in given else {kept})"
+            # The row of a new record holds already what is given.
+            filled = self.transition.creates and index is not None
+            source = kept if filled else f"(given[{name!r}] if {name!r} in given else {kept})"
             if default is not None:
                 names[f"_d{place}"] = default
                 source = f"(_d{place} if (_x := {source}) is None else _x)"
