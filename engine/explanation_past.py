@@ -154,7 +154,8 @@ class Past:
         for fact in self._facts.values():
             for said in fact.get("rows", ()) if "candidates" in fact else ():
                 record, _, id_ = said.rpartition(" ")
-                wanted[record].add(int(id_))
+                if record:  # Where no row was found the answer is `otherwise`.
+                    wanted[record].add(int(id_))
         for record, ids in wanted.items():
             for part in parts(sorted(ids)):
                 where = (log.c.record == record) & log.c.record_id.in_(part) & (log.c.from_state == d.NOTHING)

@@ -200,7 +200,7 @@ class Readings:
 
     def hit(self, then: Then, decision: d.Decision, fact: Any, said: str) -> Hit:
         document = then.pack.find("decision", decision.name)
-        if decision.rows_of:
+        if decision.rows_of and said != "otherwise":
             return self.record_hit(then, decision, fact, said)
         in_place = ROW_IN_PLACE.fullmatch(said)
         if in_place is None:

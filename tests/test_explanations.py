@@ -479,7 +479,7 @@ def test_a_refusal_says_who_may_and_changes_nothing(in_review: World) -> None:
     assert not answer.is_possible
     (reason,) = answer.reasons
     assert "project_manager of project/P-1" in reason.says
-    assert reason.place.startswith("workflows/hour_lines/with_sales.yaml:")
+    assert reason.place.startswith("workflows/hour_line_approval.yaml:")
     assert not answer.outcomes
     assert {s.event: s.who[0].actors for s in answer.instead if s.who}["approve"] == ("ann",)
     assert in_review.log_length() == before
@@ -549,7 +549,7 @@ def test_earlier_refusals_of_the_record_are_shown(in_review: World) -> None:
 def test_next_steps_name_the_roles_and_those_who_hold_them_today(in_review: World) -> None:
     steps = in_review.steps("hour_line", LINE, "ann")
     assert [(r.said, r.actors) for r in steps["approve"].who] == [("project_manager of project/P-1", ("ann",))]
-    assert steps["approve"].rule == "hour_line_with_sales/approve_time_and_material", "the other one's condition fails"
+    assert steps["approve"].rule == "hour_line_approval/approve_time_and_material", "the other one's condition fails"
     assert steps["approve"].may is True
     assert in_review.steps("hour_line", LINE, "bob")["approve"].may is False
     assert in_review.steps("hour_line", LINE)["approve"].may is None
