@@ -136,6 +136,6 @@ def _check_written(f: Findings, e: Element, names: Names, measure: d.Measure | N
             verb = next(iter(key for key in ("set", "post", "reverse", "fire") if inner.has(key)), "this")
             f.say("R202", f"a limit does not `{verb}`", mark_key(inner.at(verb)), "it creates what moves its measure")
         made.add(inner.word("create"))
-    if measure and made and measure.of not in made:
+    if measure and e.has("do") and measure.of not in made:
         said = f"nothing here creates what `{measure.name}` sums: `{measure.of}`"
         f.say("R208", said, mark_key(e.at("do")))
