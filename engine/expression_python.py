@@ -110,6 +110,11 @@ def round_half_up(value: Decimal | int, places: int) -> Decimal | int:
     return int(result) if isinstance(value, int) else result
 
 
+def whole(value: Decimal | int) -> int:
+    """Round half away from zero to a whole number; raises OutOfRange."""
+    return int(round_half_up(value, 0))
+
+
 def as_text(value: Value) -> str:
     """Write a value as a person would in a message."""
     if isinstance(value, bool):
@@ -140,6 +145,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "_sum": sum,
     "_text": as_text,
     "_week_start": week_start,
+    "_whole": whole,
     "_workday": workday,
     "_workdays_between": workdays_between,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from .frozen import frozen
-from .model import CALENDAR, DATE, TEXT, WHOLE, YES_OR_NO, Parts, Type
+from .model import CALENDAR, DATE, NUMBER, TEXT, WHOLE, YES_OR_NO, Parts, Type
 
 
 @frozen
@@ -96,6 +96,7 @@ AGGREGATES = frozenset({"sum", "min", "max", "count", "any", "all"})
 # The functions whose arguments and result are always of the same type.
 FIXED = {
     "length": Signature((TEXT,), WHOLE),
+    "whole": Signature((NUMBER,), WHOLE),
     "year": Signature((DATE,), WHOLE),
     "month": Signature((DATE,), WHOLE),
     "week_start": Signature((DATE, DATE), DATE),
