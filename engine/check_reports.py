@@ -92,6 +92,10 @@ def _check_rows(f: Findings, e: Element, taken: Taken) -> None:
         if e.has("where"):
             f.filter(e.at("where"), record, taken, along=True)
         _check_order(f, e, record)
+        if e.has("under"):
+            f.path_to(
+                e.at("under"), Names(f.library, record), f"a reference to another {record.name}", "ref", of=record.name
+            )
 
 
 def _formulas(e: Element) -> dict[str, Element]:

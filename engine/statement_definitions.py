@@ -16,13 +16,17 @@ UNITS = ("week", "month")  # of time, for which lines may stand
 
 @frozen
 class Records:
-    """The records that lines or tables stand for; `left_out` says that lines of nothing are not shown."""
+    """The records that lines or tables stand for; `left_out` says that lines of nothing are not shown.
+
+    `under` is the field by which a record lies under another, whose line then counts what is told of it, too.
+    """
 
     of: str
     where: d.Text | None
     order: tuple[str, ...]
     left_out: bool
     title: str | None
+    under: str | None
     place: Place
 
 
@@ -133,7 +137,7 @@ def in_words(name: str) -> str:
 
 def _build_records(e: d.Element) -> Records:
     return Records(e.word("of"), e.text("where"), e.words("order"), e.word("empty") == "left_out", e.maybe("title"),
-                   e.place)  # fmt: skip
+                   e.maybe("under"), e.place)  # fmt: skip
 
 
 def _build_each(e: d.Element) -> Records | Periods:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -85,6 +85,21 @@ class Selection:
         return Lines(lines, part.of, chosen)
 
     @cached_property
+    def above(self) -> Mapping[int, tuple[int, ...]] | None:
+        """The lines that a record counts for, its own and those it lies under; None where each is told by itself."""
+        each = self.statement.each
+        if not isinstance(each, Records) or each.under is None:
+            return None
+        joined = Joined(self.given.library, self.given.rules.metadata, self.given.record(each.of))
+        over = {row[0]: row[1] for row in self.given.session.rows(joined.select([("id",), (each.under,)]))}
+        lines = {line.id for line in self.lines.lines}
+        return {id_: tuple(each for each in _upwards(id_, over) if each in lines) for id_ in over}
+
+    def is_topmost(self, line: Line) -> bool:
+        """Whether a line is counted in no other one."""
+        return self.above is None or line.id is None or self.above[line.id] == (line.id,)
+
+    @cached_property
     def fields(self) -> dict[int, dict[str, Any]]:
         """The figures that are fields of the line's record, by its id; asked for in one query."""
         figures = [f for f in self.statement.figures if f.field]
@@ -115,6 +130,16 @@ class Selection:
             if parts[0] not in self.given.fields:
                 raise InvalidInput(f"{where.place}: A statement does not know `{'.'.join(parts)}`.")
             joined.bound[parts] = self.given.literal(parts)
+
+
+def _upwards(id_: int, over: Mapping[int, int | None]) -> list[int]:
+    """A record and those it lies under, each once, even if they lie in a circle."""
+    found: list[int] = []
+    at: int | None = id_
+    while at is not None and at not in found:
+        found.append(at)
+        at = over[at]
+    return found
 
 
 # --- months and weeks ------------------------------------------------------------------------------------------------

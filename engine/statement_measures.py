@@ -88,8 +88,10 @@ class Measures:
         for row in rows:
             period = row.get("period_")
             block, line = row.get("block_"), row.get("line_") if period is None else self.line_of(period)
-            kept[(block, line)] += row["amount_"]
-            if row.get("currency_") is not None:
+            counted = [line] if self.selection.above is None or line is None else self.selection.above[line]
+            for each in counted:
+                kept[(block, each)] += row["amount_"]
+            if row.get("currency_") is not None and counted:
                 self.currencies[block].add(str(row["currency_"]))
         return {key: from_kept(value, type_.kind) for key, value in kept.items()}
 
@@ -115,7 +117,9 @@ class Measures:
         ):
             if by is not None:
                 column = groups[name] = joined.column(measure.by[by])[0]
-                conditions.append(column.is_not(None) if lines.chosen is None else column.in_(lines.chosen))
+                # What lies under a line counts for it, whether it has a line of its own or not.
+                chosen = None if name == "line_" and self.selection.above is not None else lines.chosen
+                conditions.append(column.is_not(None) if chosen is None else column.in_(chosen))
         for by, value in binding.fixed.items():
             column, type_ = joined.column(measure.by[by])
             conditions.append(among(column, type_, [value]))

@@ -143,11 +143,13 @@ class _Drawing:
         return "last" if self.statement.by_period and figure.days.kind != "over_column" else "sum"
 
     def totals(self, values: Sequence[Mapping[str, Cell]], block: Line, currency: str | None) -> dict[str, Cell]:
-        """The totals of a table over all its lines, also those left out."""
+        """The totals of a table over all its lines, also those left out; what counts in another line counts once."""
         ways = self.total_ways
         found: dict[str, Cell] = {}
+        fields = {f.name for f in self.statement.figures if f.field}
+        topmost = [self.selection.is_topmost(line) for line in self.selection.lines.lines]
         for name, way in ways.items():
-            column = [v[name] for v in values]
+            column = [v[name] for v, is_topmost in zip(values, topmost, strict=True) if is_topmost or name in fields]
             found[name] = _total(column, way, self.formulas.types[name])
         reckoned = [name for name in self.formulas.in_turn if ways[name] == "formula"]
         what = f"the total{' of ' + block.heading if block.heading else ''}"
