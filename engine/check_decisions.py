@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from . import definitions as d
 from .check_brought import check_brought
-from .check_findings import Findings, mark, mark_key
+from .check_findings import Findings, list_elements, mark, mark_key
 from .check_rows import check_answer, check_rows, key_orders
 from .definitions import Element
 from .expression_types import check
 from .expressions import ExpressionError, parse, parse_template, paths
 from .library import Library
 from .model import DATE, TEXT, Type
-from .scopes import NO_RECORD, Names
+from .scopes import NO_RECORD, Names, element_names
 from .source import did_you_mean
 from .type_relations import ORDERED, UNKNOWN, accepts
 
@@ -26,10 +26,10 @@ def check_decisions(f: Findings) -> None:
 
 def _check_decision(f: Findings, e: Element, decision: d.Decision, of: d.Record) -> None:
     asking = asking_names(f.library, decision, of)
-    _check_inputs(f, e, decision, asking)
+    _check_for_each(f, e, decision, asking)
+    _check_inputs(f, e, decision, each_asking(f.library, decision, of))
     answering = answering_names(f.library, decision, of)
     f.fields(e, "outputs")
-    _check_for_each(f, e, decision, asking)
     _check_search(f, e, decision, answering)
     if decision.hit == "collect":
         _check_order(f, e, decision)
@@ -55,13 +55,19 @@ def asking_names(library: Library, decision: d.Decision, of: d.Record) -> Names:
     return Names(library, of, further=further)
 
 
+def each_asking(library: Library, decision: d.Decision, of: d.Record) -> Names:
+    """The same where it is decided for each element of a list, whose names come first."""
+    asking = asking_names(library, decision, of)
+    return (element_names(asking, decision.for_each) if decision.for_each else None) or asking
+
+
 def answering_names(library: Library, decision: d.Decision, of: d.Record) -> Names:
     """The scope of a decision's rows and messages: its inputs, and the record asked about."""
     return Names(library, of, further=input_types(library, decision, of))
 
 
 def input_types(library: Library, decision: d.Decision, of: d.Record) -> dict[str, Type]:
-    asking = asking_names(library, decision, of)
+    asking = each_asking(library, decision, of)
     found: dict[str, Type] = {}
     for name, text in decision.inputs.items():
         declared = decision.input_types.get(name)
@@ -89,15 +95,20 @@ def _check_inputs(f: Findings, e: Element, decision: d.Decision, asking: Names) 
 
 
 def _check_for_each(f: Findings, e: Element, decision: d.Decision, asking: Names) -> None:
+    """What is decided for each element of a list keeps one answer, that which comes first among ordered choices."""
+    for key, other in (("for_each", "keep"), ("keep", "for_each")):
+        if e.has(key) and not e.has(other):
+            f.say("R208", f"`{key}` needs `{other}`", mark_key(e.at(key)))
     if not e.has("for_each"):
         return
-    f.path_to(e.at("for_each"), asking, "a list", "list")
-    keep = e.at("keep")
-    output = e.word("keep").rpartition(" ")[2]
+    list_elements(f, e.at("for_each"), asking)
+    keep, output = e.at("keep"), decision.keep
     if output and output not in decision.outputs:
         f.unknown("output", output, mark(keep), decision.outputs)
     elif output and decision.outputs[output].type.kind != "choice":
         f.say("R202", f"`{output}` has no order of permission", mark(keep), "an ordered `one_of` has")
+    if decision.hit == "collect":
+        f.say("R202", "what is collected is no one answer to keep", mark(e.at("hit")))
 
 
 def _check_order(f: Findings, e: Element, decision: d.Decision) -> None:

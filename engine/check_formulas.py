@@ -113,6 +113,9 @@ def check_asked(f: Findings, e: Element, use: Element, of: d.Record, names: Name
     if rule.of and rule.of != of.name and not (decision and _asks_nothing_of_its_record(decision, use)):
         f.say("R202", f"`{name}` is asked about `{rule.of}`, not about `{of.name}`", mark(e))
         return
+    if decision is not None and decision.for_each and isinstance(use.value, dict) and use.has("of"):
+        f.say("R202", f"`{name}` goes over a list and is asked about the record itself", mark_key(use.at("of")))
+        return
     if share_out is not None:
         amount = answer_types(f.library, name)
         f.given(use, "with", {"amount": d.Field("amount", amount["share"] if amount else UNKNOWN)}, names, f"`{name}`")

@@ -6,7 +6,7 @@ The sources made here are Python over the list `v` of an element: v[0] is its ro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from . import definitions as d
 from . import programs as p
@@ -103,6 +103,27 @@ class Elements(Conditions):
         )
         each.operations, each.segments = self.operations, list(self.segments(each.of, 0))
         return each
+
+
+def most_permissive(outer: Frame, use: d.Use, decision: d.Decision) -> str:
+    """The source of what a decision answers for the elements of a list: of the choices the first, if there is any."""
+    if decision.for_each is None or decision.keep is None:
+        raise CharterFault(f"{decision.place}: it is not said which answer is kept.")
+    elements = Elements.of_list(outer, decision.for_each, use.place)
+    handed = {name: (elements.around, text) for name, text in use.inputs.items()}
+    operation, _ = elements.frame.decided(d.Use(use.name, use.decision, (), {}, use.place), handed)
+    place = list(decision.outputs).index(decision.keep)
+    answer = elements.kept(decision.keep, f"v[{operation.index}][{place}]")
+    each, choices = elements.finished(), decision.outputs[decision.keep].type.choices
+    outer.compiler.runtime["_first_of"] = first_of
+    source = f"_first_of({choices!r}, [_e[{answer}] for _e in v[{each.index}][0]])"
+    name = f"{use.name}.{decision.keep}"
+    return f"v[{outer.compiler.add(p.Let, ('kept', outer, use.name), [source], use.place, name=name).index}]"
+
+
+def first_of(choices: Sequence[str], answers: Sequence[str | None]) -> str | None:
+    """The answer that comes first among the choices; none where nothing was answered."""
+    return next((choice for choice in choices if choice in answers), None)
 
 
 class ElementFrame(Frame):

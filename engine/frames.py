@@ -215,6 +215,9 @@ class Frame:
             return f"v[{self.shared(use).index}][0]"
         if self.library.formulas(use.decision):
             return self.formulas(use).load(rest)
+        asked = self.library.decision(use.decision)
+        if asked is not None and asked.keep:
+            return self.kept_answer(use, asked)
         operation, decision = self.decided(use)
         if not rest:
             return f"v[{operation.index}][0]" if decision.hit == "collect" else f"v[{operation.index}]"
@@ -222,6 +225,17 @@ class Frame:
         return self.along(
             f"v[{operation.index}][{place}]", list(decision.outputs.values())[place].type, tuple(rest[1:])
         )
+
+    def kept_answer(self, use: d.Use, decision: d.Decision) -> str:
+        """The most permissive of the answers that a decision gives for each element of a list."""
+        # They are compiled over frames, of which this is one.
+        from .compiler_elements import most_permissive
+
+        key = f"kept {use.name}"
+        if key not in self.slots:
+            self.slots[key] = most_permissive(self, use, decision)
+        self.compiler.need(self.slots[key])
+        return self.slots[key]
 
     def formulas(self, use: d.Use) -> Frame:
         key = f"formulas {use.name}"

@@ -28,6 +28,10 @@ class Row:
 
 @frozen
 class Decision:
+    """A table from inputs to outputs. With `for_each` it is asked for each element of a list; `keep` is then the output
+    by which the most permissive answer is told.
+    """
+
     name: str
     doc: str
     of: str | None
@@ -45,6 +49,8 @@ class Decision:
     otherwise: Mapping[str, Text] | None
     refusal: Text | None
     dated_by: Text | None
+    for_each: tuple[str, ...] | None
+    keep: str | None
     place: Place
 
 
@@ -52,7 +58,7 @@ def build_decision(source: Source) -> Decision:
     e = Element(source, (), source.body)
     rows = e.at("rows")
     by_record = isinstance(rows.value, dict)
-    otherwise = e.at("otherwise")
+    otherwise, for_each = e.at("otherwise"), e.maybe("for_each")
     searches, chosen_by = build_searches(e)
     typed = {n: build_field(n, i) for n, i in e.pairs("inputs") if isinstance(i.value, dict)}
     inputs = {n: (i.must("is") if i.has("is") else Text(n, i.place)) for n, i in e.pairs("inputs") if n in typed}
@@ -74,6 +80,8 @@ def build_decision(source: Source) -> Decision:
         otherwise.source.body.get("otherwise") and e.texts("otherwise") if not otherwise.has("error") else None,
         otherwise.text("error"),
         e.text("dated_by"),
+        dotted(for_each) if for_each else None,
+        e.word("keep").rpartition(" ")[2] or None,
         e.place,
     )
 

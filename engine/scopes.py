@@ -254,6 +254,8 @@ def part_names(library: Library, share_out: d.ShareOut, outer: Names) -> Element
 def answer_types(library: Library, name: str) -> dict[str, Type] | None:
     """The names that a decision or formulas answer, with their types; None where neither exists."""
     decision = library.decision(name)
+    if decision is not None and decision.keep:
+        return {n: f.type.or_none() for n, f in decision.outputs.items() if n == decision.keep}
     if decision is not None:
         return {n: f.type for n, f in decision.outputs.items()}
     share_out = library.share_out(name)

@@ -161,6 +161,28 @@ def test_a_later_event_claims_only_what_exceeds_what_is_held(on_both: World) -> 
     assert total(on_both) == 200
 
 
+def test_of_several_answers_the_most_permissive_is_kept(on_both: World) -> None:
+    """Ann is in circles that warn and refuse, Bob in none, Cyd in those that allow and refuse; in S no circle counts."""
+    for name, circles in (("ann", ("warn", "refuse")), ("bob", ()), ("cyd", ("refuse", "allow"))):
+        on_both.create("actor", number=name, name=name)
+        on_both.create("role_grant", event="grant", actor=name, role="clerk", **{"from": "2026-01-01"})
+        for circle in circles:
+            if not on_both.rows(f"SELECT 1 FROM circle WHERE number = '{circle}'"):
+                on_both.create("circle", number=circle, strict=circle)
+            on_both.create("member", circle=circle, actor=name)
+    loans(on_both, ["2000"] * 3)
+    loans(on_both, ["2000"], house="S", first=9)
+    loans(on_both, ["6000"], first=5)
+    refused = {name: said(on_both.fire("loan", "ask", number, name)) for number, name in (("1", "ann"), ("2", "bob"))}
+    assert "acknowledge" in refused["ann"]
+    assert "left 1000." in refused["bob"]
+    assert "acknowledge" not in refused["bob"]
+    assert "left 1000." in said(on_both.fire("loan", "ask", "5", "cyd"))
+    assert "left 1000." in said(on_both.fire("loan", "ask", "9", "cyd"))
+    on_both.must("loan", "ask", "3", "cyd")
+    assert total(on_both) == 2000
+
+
 def test_without_a_line_nothing_is_claimed(larder: World) -> None:
     loan(larder, 1, "5000", None)
     assert said(asking(larder, [1])[0]) == ""
