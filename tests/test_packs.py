@@ -91,6 +91,28 @@ when:
   - {fire: confirm, record: entry_journal, key: NORTH/FEES, as: pat}
 then: {refusal: Submit journal FEES for approval first}
 ---
+parameters: budgets
+changes: base
+values:
+  budgets_are_approved: {rows: {replace: [{from: 2000-01-01, value: false}]}}
+---
+test: a_budget_holds_without_approval
+doc: Whoever drew it up lets it hold, and a large revision, too; another draft gives way.
+today: 2026-03-31
+given:
+  - {as_in: budget_drafted}
+  - {create: budget, as: cora, with: {project: P-1, from: 2026-01-01, until: 2026-12-31}}
+  - {create: budget_line, as: cora, with: {budget: P-1/1/2, number: 1, type: cost, category: work, planned: 100}}
+when:
+  - {fire: commit, record: budget, key: P-1/1/2, as: cora}
+  - {create: budget_revision, event: create, as: cora, with: {budget: P-1/1/2, reason: scope}}
+  - {create: budget_revision_line, as: cora, with: {revision: P-1/1/2/1, budget_line: P-1/1/2/1, amount: 900}}
+  - {fire: commit, record: budget_revision, key: P-1/1/2/1, as: cora}
+then:
+  records:
+    - {record: budget, count: 1, fields: {state: approved, draft: 2}}
+    - {record: budget_movement, where: "kind == 'revision'", count: 1, fields: {amount: 900}}
+---
 test: a_large_write_down_is_approved_all_the_same
 doc: Of 1,600 there are 1,100 written down, which nobody does alone.
 today: 2026-04-05
@@ -113,6 +135,7 @@ def test_a_customer_sets_what_is_approved_and_posts_discounts_apart(tmp_path: Pa
         "a_large_write_down_is_approved_all_the_same",
         "a_journal_is_approved_before_it_is_posted",
         "a_journal_of_fees_is_approved_before_it_is_confirmed",
+        "a_budget_holds_without_approval",
     ):
         (verdict,) = run_tests(pack, name)
         assert verdict.failures == ()
