@@ -37,6 +37,10 @@ class Scope(Protocol):
     def inner(self, path: Parts) -> Scope:
         """The scope of one element of the list at that path; `this` is seen to here."""
 
+    @property
+    def reads_lists(self) -> bool:
+        """Whether what stands here can follow a list; of each element of a list nothing can."""
+
     def function(self, name: str) -> Signature | None:
         """A function beyond the fixed ones."""
 
@@ -74,6 +78,12 @@ class View:
 
     def inside(self, path: Parts) -> View:
         return View(self.element(path), outer=self, depth=self.depth + 1)
+
+    def reads(self, path: Parts) -> bool:
+        """Whether the list at that path can be followed from here."""
+        if self.outer and path[0] == "this":
+            return self.outer.reads(path[1:])
+        return self.scope.reads_lists
 
     def element(self, path: Parts) -> Scope:
         if self.outer and path[0] == "this":

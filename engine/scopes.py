@@ -35,6 +35,7 @@ class Names:
     uses: Mapping[str, d.Use] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, Type] = field(default_factory=dict)
+    reads_lists: bool = True
     _inferred: dict[str, Type] = field(default_factory=dict)
 
     def type_of(self, path: Parts) -> Type | None:
@@ -142,6 +143,8 @@ class Inner:
     element: Names
     outer: Names
     shared: Mapping[str, Any] = field(default_factory=dict)
+    # The lists of one record are read along with it; those of each of many would need to be read one by one.
+    reads_lists: bool = False
 
     def type_of(self, path: Parts) -> Type | None:
         if path[0] in ("this", "parameter", "today", "actor"):

@@ -82,6 +82,7 @@ class Names:
     """A scope over a flat map of dotted names."""
 
     fields: dict[str, Type]
+    reads_lists: bool = True
 
     def type_of(self, path: tuple[str, ...]) -> Type | None:
         return self.fields.get(".".join(path))
@@ -693,6 +694,16 @@ def test_lists_are_nested_three_deep_at_most() -> None:
     assert codes("any(lines, " * 3 + "true" + ")" * 3)[:1] == ["R201"]
     deep = "any(this.lines, any(this.this.lines, any(this.this.this.lines, true)))"
     assert codes(f"any(lines, {deep})") == ["R205"]
+
+
+def test_a_list_of_each_element_is_refused_where_it_is_not_read() -> None:
+    class Unread(Names):
+        def inner(self, path: tuple[str, ...]) -> Scope:
+            return Names(LINE, reads_lists=False)
+
+    _, found = check(parse("sum(lines, sum(parts.size))"), Unread(ORDER))
+    assert [e.message for e in found] == ["`parts` is a list of each element, which is not read here"]
+    assert check(parse("sum(lines, sum(this.lines, quantity))"), Unread(ORDER))[1] == []
 
 
 # What the database is asked
