@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from decimal import Decimal
@@ -60,12 +61,29 @@ def test_the_real_hours_reach_the_ledger_to_the_cent_and_every_decision_is_taken
     assert len(by_project) == 20
     published = {"PC18": "26865.49", "PC2": "21667.39", "PC9": "13962.30"}
     assert {p: by_project[p] for p in published} == {p: Decimal(h) for p, h in published.items()}
+    for year in (2008, 2014):
+        earned = json.loads(charter("-o", "json", "report", "earned_hours", "company=SIP", f"until={year}-12-31"))
+        assert totals_of(earned) >= {Decimal("90454.20"), estimated_for_tasks_completed_by(year)}
     verdict = charter("verify", "--reperform")
     assert verdict
     first = charter("why", "C-000001/1")
     assert "Sip-task-info.csv:" in first
     again = charter("--as", "pat", "run", "post_transactions", "until=2014-12-31")
     assert "done" not in again
+
+
+def estimated_for_tasks_completed_by(year: int) -> Decimal:
+    """The hours that the files estimate for tasks that were complete by the end of a year, each task once."""
+    with (real_data("sip-effort") / "est-act-dates.csv").open(encoding="windows-1252", newline="") as file:
+        completed = {row["TaskNumber"] for row in csv.DictReader(file) if is_by(year, row["CompletedOn"])}
+    with (real_data("sip-effort") / "Sip-task-info.csv").open(encoding="windows-1252", newline="") as file:
+        hours = {row["TaskNumber"]: Decimal(row["HoursEstimate"]) for row in csv.DictReader(file)}
+    return sum((hours[task] for task in completed), Decimal(0))
+
+
+def is_by(year: int, day: str) -> bool:
+    """Whether a day such as 02-Nov-04 lies in that year or before."""
+    return bool(day) and 2000 + int(day[-2:]) <= year
 
 
 def totals_of(report: dict[str, object]) -> set[Decimal]:
