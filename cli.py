@@ -229,8 +229,8 @@ def moment() -> str:
     "-o",
     "--output",
     "form",
-    type=click.Choice(["table", "tsv", "csv", "json"]),
-    help="How to print.  [default: tables on a terminal, tsv in a pipe]",
+    type=click.Choice(["table", "tsv", "csv", "json", "xlsx", "svg"]),
+    help="How to print; xlsx and svg for reports.  [default: tables on a terminal, tsv in a pipe]",
 )
 @click.option("--debug", is_flag=True, help="Show where in the program a fault arose.")
 @click.version_option(package_name="charter", message="%(prog)s %(version)s")
@@ -376,8 +376,8 @@ def run(ctx: click.Context, process: str, given: tuple[str, ...], acknowledge: t
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE…]")
 @click.pass_context
 def report(ctx: click.Context, statement: str, given: tuple[str, ...]) -> int:
-    """Print a statement. csv and json have exact amounts."""
-    from .engine.commands_files import print_report
+    """Print a statement. csv and json have exact amounts; xlsx is a workbook, svg a picture."""
+    from .engine.commands_reports import print_report
 
     return print_report(called(ctx), statement, given)
 

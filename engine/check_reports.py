@@ -82,6 +82,7 @@ def check_statements(f: Findings) -> None:
             _check_figure(f, figure, e, taken, figures)
         if e.has("check"):
             f.condition(e.at("check"), figures)
+        _check_picture(f, e, figures)
 
 
 def _check_rows(f: Findings, e: Element, taken: Taken) -> None:
@@ -150,6 +151,18 @@ def _check_figure(f: Findings, e: Element, statement: Element, taken: Taken, fig
     if (e.has("over") or e.has("at")) and measure.dated_by is None:
         said = f"the measure `{measure.name}` has no date"
         f.say("R208", said, mark_key(e.at("over" if e.has("over") else "at")), "say `dated_by` in the measure")
+
+
+def _check_picture(f: Findings, e: Element, figures: Names) -> None:
+    """Bars and lines are figures that are numbers."""
+    known = [figure.word("name") for figure in e.items("figures")]
+    for name in (name for shape in ("bars", "lines") for name in e.at("picture").items(shape)):
+        if name.value not in known:
+            f.unknown("figure", str(name.value), mark(name), known)
+            continue
+        found = figures.type_of((str(name.value),)) or UNKNOWN
+        if not found.is_numeric and found.kind != "unknown":
+            f.say("R202", f"`{name.value}` is {found}; a picture shows numbers", mark(name))
 
 
 def _by_period(statement: Element) -> bool:

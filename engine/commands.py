@@ -28,7 +28,7 @@ from .heads import write_head
 from .library import Library
 from .model import DATE, YES_OR_NO, Type
 from .notation import Value, convert
-from .output import Column, Sheet
+from .output import FILES, Column, Sheet
 from .pack_data import Pack
 from .queries import Joined
 from .scopes import Names
@@ -150,6 +150,8 @@ class Call:
     @property
     def shape(self) -> str:
         """The form asked for; else tables for a person and tab-separated values for a program."""
+        if self.form in FILES:
+            raise UsageFault(f"Only `report` writes {self.form}.")
         return self.form or ("table" if self.is_terminal else "tsv")
 
     @property

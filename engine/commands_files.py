@@ -1,9 +1,8 @@
-"""The commands that bring files in and draw reports up: `import` and `report`."""
+"""The command that brings files in: `import`."""
 
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +14,6 @@ from typing import Any
 from . import definitions as d
 from . import mapping_definitions as m
 from .commands import Call, Progress, record_named, unknown, warnings_named
-from .commands_events import takes_given
 from .errors import DONE, REFUSED, UsageFault
 from .import_results import Imported, refused_file
 from .imports import import_files
@@ -24,10 +22,6 @@ from .log_mappings import is_of_log
 from .mapping_columns import template
 from .mappings import RowProblem
 from .notation import counted
-from .output import Column, Sheet
-from .statement_definitions import statement_of
-from .statement_reports import as_data, as_table
-from .statements import report
 from .tallies import ControlTotals, Tally
 
 PROBLEM = ("file", "line", "column", "says", "rule")
@@ -229,51 +223,3 @@ def print_template(call: Call, name: str, mapping_name: str | None) -> int:
     separator = {"tab": "\t", "\\t": "\t"}.get(mapping.form.separator, mapping.form.separator or ",")
     csv.writer(sys.stdout, delimiter=separator, lineterminator="\n").writerow(template(mapping, fields))
     return DONE
-
-
-# --- report ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """A line of a report."""
-
-    cells: Sequence[str]
-
-    def rows(self) -> Iterator[Sequence[str]]:
-        yield self.cells
-
-    def data(self) -> dict[str, Any]:
-        return {}
-
-
-def print_report(call: Call, name: str, given: Sequence[str]) -> int:
-    """Draw a statement up and print it; a check of it that does not hold is said."""
-    rules = call.charter.rules
-    statement = statement_of(rules.library, name)
-    if statement is None:
-        raise unknown("statement", name, [doc.name for doc in rules.library.pack.all("statement")])
-    values = takes_given(statement.takes, given, name)
-    with call.store.reading() as session:
-        drawn = report(session, rules, statement, values)
-    if call.shape == "json":
-        print(json.dumps(as_data(drawn), ensure_ascii=False, indent=1))
-    elif call.shape == "table":
-        print(f"{drawn.title}: {', '.join(f'{n} {text}' for n, text in drawn.given)}")
-        for block in drawn.blocks:
-            print(f"\n{drawn.per} {block.heading}".rstrip())
-            print_cells(call, *as_table(drawn, block))
-    else:
-        print_cells(call, *as_table(drawn))
-    if not any(block.rows for block in drawn.blocks):
-        call.say(f"{drawn.title}: nothing to show for {', '.join(f'{n} {text}' for n, text in drawn.given)}.")
-    for said in drawn.checks:
-        call.say(f"check failed: {said}")
-    return DONE
-
-
-def print_cells(call: Call, headings: Sequence[Any], rows: Sequence[Sequence[str]]) -> None:
-    sheet = Sheet(call.shape, [Column(h.title, h.right) for h in headings], sys.stdout, call.width)
-    for row in rows:
-        sheet.add(Cells(row))
-    sheet.end()

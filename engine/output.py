@@ -17,6 +17,7 @@ from .frozen import frozen
 
 VERSION = 1
 FORMS = ("table", "tsv", "csv", "json")
+FILES = ("xlsx", "svg")  # what reports are besides, written elsewhere
 AT_ONCE = 500  # rows from which the widths of a table are taken; later rows may be wider
 NARROWEST = 12
 GAP = "  "

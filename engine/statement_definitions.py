@@ -83,6 +83,14 @@ class Figure:
 
 
 @frozen
+class Picture:
+    """The figures that a picture of a statement shows as bars and as lines."""
+
+    bars: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@frozen
 class Statement:
     """A statement as declared."""
 
@@ -96,6 +104,7 @@ class Statement:
     for_each: Records | None
     totals: bool
     check: d.Text | None
+    picture: Picture | None
     place: Place
 
     @property
@@ -120,6 +129,7 @@ def build_statement(source: d.Source) -> Statement:
         _build_records(e.at("for_each")) if e.has("for_each") else None,
         e.flag("totals"),
         e.text("check"),
+        Picture(e.at("picture").words("bars"), e.at("picture").words("lines")) if e.has("picture") else None,
         e.place,
     )
 

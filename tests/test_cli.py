@@ -476,6 +476,17 @@ def test_a_report_has_exact_amounts_in_every_form(books: Desk) -> None:
     assert "Trial balance: company NORTH" in books.must("-o", "table", *report)
 
 
+def test_a_report_is_a_workbook_and_a_picture_too(books: Desk) -> None:
+    march = [given for given in MARCH if not given.startswith("company=")]
+    found = books.run("-o", "xlsx", "report", "trial_balance", *MARCH)
+    assert found.stdout_bytes[:4] == b"PK\x03\x04"
+    curve = books.must("-o", "svg", "report", "s_curve", "project=P-100", *march)
+    assert curve.startswith("<svg ")
+    assert 'data-figure="cost" data-line="2026-03" data-value="' in curve
+    assert "says nothing of a picture" in books.run("-o", "svg", "report", "trial_balance", *MARCH).stderr
+    assert "Only `report` writes xlsx." in books.run("-o", "xlsx", "list", "project").stderr
+
+
 def test_a_report_of_nothing_says_so(setting: Desk) -> None:
     assert "nothing to show" in setting.run("report", "trial_balance", *MARCH).stderr
 
