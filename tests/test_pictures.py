@@ -69,7 +69,9 @@ def test_it_says_in_words_what_it_shows() -> None:
         "What comes and goes.",
     ]
     texts = [e.text for e in drawing.iter(f"{SVG}text")]
-    assert {"EUR", "Month", "Inflow <all>", "Outflow", "Net", "2026-01", "2026-02", "0", "-2,000", "1,000"} <= set(texts)
+    assert {"EUR", "Month", "Inflow <all>", "Outflow", "Net", "2026-01", "2026-02", "0", "-2,000", "1,000"} <= set(
+        texts
+    )
     tips = [e.text for e in drawing.iter(f"{SVG}title")]
     assert "2026-02, Net: -1,800.25 EUR" in tips
     assert len({COLORS[i] for i in range(3)}) == 3
