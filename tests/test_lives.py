@@ -37,7 +37,19 @@ def scene(world: World) -> None:
             Trial(world.store, world.rules, world.pack, document).given(session, Element(document, (), document.body))
     for last in (*MONTHS[2:], END):
         world.create("period", company="NORTH", number=last[:7], **{"from": last[:8] + "01", "until": last})
+    budget(world)
     work(world)
+
+
+def budget(world: World) -> None:
+    """What is planned for the project, a line for everything of a kind."""
+    world.create("budget", project="P-1", **{"from": "2026-03-01", "until": END})
+    kinds = ("hour", "expense", "item", *("hour", "expense", "item", "fee"))
+    for number, kind in enumerate(kinds, 1):
+        type_ = "cost" if number < 4 else "revenue"
+        world.create("budget_line", budget="P-1/1/1", number=number, type=type_, kind_of_thing=kind, planned="1000")
+    world.must("budget", "submit", "P-1/1/1")
+    world.must("budget", "approve", "P-1/1/1")
 
 
 def work(world: World) -> None:
@@ -309,6 +321,13 @@ class Life:
     def capitalize(self, pick: int) -> None:
         self.run("post_costs_to_balance", day=self.day, until=self.day)
 
+    def plan_anew(self, pick: int) -> None:
+        """A newer version of the budget, against which everything counts anew."""
+        (source,) = self.all("budget", "state = 'approved'")
+        draft = self.world.create("budget", project="P-1", **{"from": "2026-03-01", "until": END})
+        for event, values in (("copy_lines", {"source": source}), ("submit", {}), ("approve", {})):
+            self.note(f"{event} budget {draft}", [self.world.must("budget", event, draft, **values)])
+
     def close(self, pick: int) -> None:
         if self.day != MONTHS[-1]:
             event = ("close", "soft_close")[pick % 2]
@@ -342,7 +361,7 @@ class Life:
 STEPS = (
     "post", "post", "cancel_approval", "cancel_approval", "recall", "recall", "withdraw", "hand_in", "hand_in", "charge", "adjust", "split", "reverse", "cancel", "hold", "release", "propose", "propose", "change", "change",
     "take_off", "discard", "invoice", "invoice_and_credit", "bill", "bill", "bill", "credit", "credit", "correct", "correct", "pay", "unapply",
-    "accrue", "accrue_for_period", "expense", "capitalize", "close",
+    "accrue", "accrue_for_period", "expense", "capitalize", "close", "plan_anew",
 )  # fmt: skip
 
 
@@ -380,6 +399,17 @@ def agrees(world: World) -> None:
     assert {c: -a for c, a in revenue.items()} == added(accrued, sums(world, billed))
     owed = sums(world, "SELECT 1, sum(accounting) FROM customer_movement").get("1", 0)
     assert ledger(world).get("customer_balance", 0) == owed
+
+
+def counts_against_the_budget(world: World) -> None:
+    """What stands of cost and of bills counts against the budget that holds, whatever was taken back on the way."""
+    for type_, counting in (("cost", "cost"), ("revenue", "billed_sales")):
+        used = (
+            "SELECT l.class, sum(m.amount) FROM budget_movement m JOIN budget_line l ON l.id = m.budget_line "
+            f"WHERE m.kind = 'actual' AND l.state = 'in_force' AND l.type = '{type_}' GROUP BY 1"
+        )
+        stands = f"SELECT class, sum(accounting_amount) FROM {TOLD} AND type = '{counting}' GROUP BY 1"
+        assert sums(world, used) == sums(world, stands)
 
 
 def counts_once(world: World) -> None:
@@ -443,6 +473,7 @@ def test_a_life_of_any_order(stores: Stores, profile: str, steps: list[tuple[str
                 getattr(life, name)(pick)
                 agrees(world)
                 counts_once(world)
+                counts_against_the_budget(world)
             no_day_shows_more_than_was_worked(world)
             life.end()
             agrees(world)
