@@ -108,9 +108,16 @@ def requests(
     joined = bound(Joined(rules.library, rules.metadata, record), process.takes, given)
     reached = d.dotted(process.one_per or "id")
     fired_on = joined.column(reached)[1].of if process.one_per else process.of
-    ids = selected(session, joined, parse(process.where.text) if process.where else None, process.order, reached)
+    order = process.order or limited_order(rules, fired_on, process)
+    ids = selected(session, joined, parse(process.where.text) if process.where else None, order, reached)
     handed = {n: given[t.text] for n, t in process.values.items() if t.text in given}
     return Wanted(fired_on, process.event, array("q", ids), handed, acknowledged)
+
+
+def limited_order(rules: Rules, fired_on: str, process: d.Process) -> tuple[str, ...]:
+    """Who comes first where the process does not say it: as a limit on the event has it."""
+    limits = [] if process.one_per else rules.library.limits_at(fired_on, process.event)
+    return next((tuple(".".join(path) for path in limit.in_order) for limit in limits if limit.in_order), ())
 
 
 def run(
