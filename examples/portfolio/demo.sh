@@ -103,7 +103,17 @@ run 0 "head -n 10 build/demo/why_revenue.txt"
 run 0 "charter history proposal_line K-10/1/3 > build/demo/line.txt"
 run 0 "grep -m 1 -A 5 ' change of' build/demo/line.txt"
 
-tell "11. Everything is what the log says; every decision, taken again by the rules kept with it, comes out the same."
+tell "11. What comes and goes: the rest of the invoice, what is not invoiced yet, and cost, as a table and as a picture."
+forecast="forecast=NORTH/2026-04-01 company=NORTH"
+run 0 "charter --as pat fire cash_forecast create --set company=NORTH --set as_of=2026-04-01"
+run 0 "charter --as pat run forecast_transactions $forecast from=2026-03-01 until=2026-04-01 > build/demo/flows.txt"
+run 0 "charter --as pat run forecast_invoices $forecast until=2026-04-01"
+run 0 "charter --as pat run forecast_receipts $forecast from=2026-03-01 until=2026-04-01"
+flow="cash_flow company=NORTH as_of=2026-04-01 from=2026-03-01 until=2026-06-30"
+run 0 "charter report $flow"
+run 0 "charter -o svg report $flow > build/demo/cash_flow.svg"
+
+tell "12. Everything is what the log says; every decision, taken again by the rules kept with it, comes out the same."
 run 0 "charter verify --reperform"
 
 cat <<'END'
