@@ -10,6 +10,7 @@ from charter.engine.application import Charter
 from charter.engine.dates import WorkingDays, add_workdays, is_workday, workday, workdays_between
 from charter.engine.errors import OutOfRange
 from charter.engine.explanations import why
+from charter.engine.trial_writing import example_of
 from charter.engine.verification import verify
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +150,11 @@ def test_a_closed_day_that_was_changed_in_the_log_is_found(store: World) -> None
         "UPDATE charter_fact SET content = replace(content, '2026-03-06', '2026-03-16') WHERE content LIKE '%delivery_days%'",
     )
     assert any("fact" in problem for problem in checked(store))
+
+
+def test_a_test_written_from_it_brings_the_days_that_were_closed(store: World) -> None:
+    """Those of the depot and of all of them, and not what was entered in error or is of another one."""
+    asked(store, 1, "N", "2026-03-05")
+    store.must("delivery", "plan", "1")
+    example = example_of(Charter(store.store, "test", clock()), "delivery 1 planned")
+    assert [day in example.text for day in ("day: 2026-03-05", "day: 2026-03-06", "2026-03-09")] == [True, True, False]
