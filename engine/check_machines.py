@@ -136,7 +136,8 @@ def _changed(transition: d.Transition) -> Iterable[str]:
 def _check_change(f: Findings, e: Element, change: d.Transition, flow: d.Workflow, name: str, picked: Picked) -> None:
     states = picked.states()
     moves = picked.is_own and flow.field == picked.first.field
-    state = next((s for s in ([change.target] if moves else states) if states.get(s)), None)
+    possible = [change.target] if moves else _asked(change, picked) or list(states)
+    state = next((s for s in possible if states.get(s)), None)
     lacks = states.get(state or "")
     if state is None or lacks is None:
         return
@@ -145,3 +146,10 @@ def _check_change(f: Findings, e: Element, change: d.Transition, flow: d.Workflo
     said = f"`{change.event}` changes `{name}`, which picks the workflow of `{picked.of}`"
     where = f"in `{state}`" if moves else f"when one may be in `{state}`"
     f.say("R309", f"{said}, {where}, a state that `{lacks.name}` lacks", mark(e.at("event")), hint)
+
+
+def _asked(change: d.Transition, picked: Picked) -> list[str]:
+    """The states in which the event itself lets the record be, by its `when`; none where it does not say."""
+    if not picked.is_own:
+        return []
+    return [value for cell in change.cells if cell.path == (picked.first.field,) for value in cell.values]

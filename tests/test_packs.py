@@ -91,6 +91,31 @@ when:
   - {fire: confirm, record: entry_journal, key: NORTH/FEES, as: pat}
 then: {refusal: Submit journal FEES for approval first}
 ---
+parameters: moving_projects
+changes: base
+values:
+  type_of_a_project_may_change: {rows: {replace: [{from: 2000-01-01, value: true}]}}
+---
+test: a_project_comes_into_another_type
+doc: Hours that were posted as time and materials come under a fixed price, and are evaluated anew by it. Their sales are taken back.
+today: 2026-03-31
+given:
+  - {as_in: one_report}
+  - {fire: submit, record: timesheet, key: W1/2026-03-02}
+  - {fire: approve, record: hour_line, key: W1/2026-03-02/1}
+  - {fire: approve, record: timesheet, key: W1/2026-03-02}
+  - {run: post_transactions, with: {until: 2026-03-31}}
+  - {fire: adjust, record: transaction, where: "type == 'unbilled_sales'", with: {reason: The price is fixed., new_quantity: 0}}
+when:
+  - {fire: move, record: project, key: P-1, as: pat, with: {new_group: FP, new_line: K-1/2, reason: The price is fixed.}}
+  - {run: evaluate_attached, as: pat, with: {project: P-1}}
+  - {fire: move, record: project, key: FIXED, as: pat, with: {new_group: TM, new_line: K-1/1, reason: It is billed as used.}}
+then:
+  records:
+    - {record: project, key: P-1, fields: {group: FP, contract_line: K-1/2, state: in_process}}
+    - {record: project, key: FIXED, fields: {group: TM, contract_line: K-1/1}}
+    - {record: transaction, where: "type == 'cost' and adjustment == 'none'", count: 1, fields: {method: fixed_price, contract_line: K-1/2, amount: 800}}
+---
 parameters: budgets
 changes: base
 values:
@@ -136,6 +161,7 @@ def test_a_customer_sets_what_is_approved_and_posts_discounts_apart(tmp_path: Pa
         "a_journal_is_approved_before_it_is_posted",
         "a_journal_of_fees_is_approved_before_it_is_confirmed",
         "a_budget_holds_without_approval",
+        "a_project_comes_into_another_type",
     ):
         (verdict,) = run_tests(pack, name)
         assert verdict.failures == ()
