@@ -81,8 +81,8 @@ class View:
 
     def reads(self, path: Parts) -> bool:
         """Whether the list at that path can be followed from here."""
-        if self.outer and path[0] == "this":
-            return self.outer.reads(path[1:])
+        if path[0] == "this":
+            return self.outer.reads(path[1:]) if self.outer else True
         return self.scope.reads_lists
 
     def element(self, path: Parts) -> Scope:

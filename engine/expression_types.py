@@ -337,7 +337,7 @@ class _Checker:
             before = ".".join(listed[:-1])
             hint = f"ask before: `{before} is not none and …`" if before else ""
             self.problem("R203", first, f"`{'.'.join(listed)}` may be none", hint)
-        if view.depth and not view.reads(listed):
+        if not view.reads(listed):
             hint = "sum it up in a measure, or in a field of the element"
             return self.problem(
                 "R205", first, f"`{'.'.join(listed)}` is a list of each element, which is not read here", hint
