@@ -95,6 +95,8 @@ def _step(step: dict[str, Body]) -> str:
     said = f"{verb} {words(step.get(verb))}".strip()
     if "records" in step:
         said += f" on {words(step['records'])}"
+    if "for_each" in step:
+        said += f" for each of {words(step['for_each'])}"
     for word in ("name", "event", "copy_of", "mirror_of", "link", "with", "as"):
         if word in step:
             value = step[word]

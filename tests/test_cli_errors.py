@@ -48,7 +48,7 @@ MARCH = ("from=2026-03-01", "until=2026-03-31")
 SAID: list[tuple[int, tuple[str, ...], str]] = [
     (2, ("lst",), "did you mean `list`?"),
     (2, ("list", "projekt"), "Did you mean `project`?\nThere are: account, accrual_correction, actor"),
-    (2, ("fire", "project", "strat", "P-1"), "Did you mean `start`?\nThere are: attach, change, "),
+    (2, ("fire", "project", "strat", "P-1"), "Did you mean `start`?\nThere are: accept, archive, attach, "),
     (2, ("fire", "customer", "change"), "Say which customer"),
     (2, ("fire", "customer", "change", "C-1O"), "There is no customer `C-1O`; did you mean `C-10`?"),
     (

@@ -122,7 +122,7 @@ def test_a_search_has_a_line_for_each_key_set_and_names_its_records_once(northwi
         ("claim", {"record", "workflow"}),
         ("travel", {"parameters"}),
         ("posting", {"posting"}),
-        ("rules", {"decision", "master", "measure", "parameters", "posting", "statement"}),
+        ("rules", {"decision", "limit", "master", "measure", "parameters", "posting", "statement"}),
     ],
 )
 def test_a_subject_is_a_name_else_a_kind_else_a_folder(claims: Pack, subject: str, kinds: set[str]) -> None:
