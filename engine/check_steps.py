@@ -9,6 +9,7 @@ from . import definitions as d
 from .check_cells import check_cells
 from .check_findings import Findings, list_elements, mark, mark_key
 from .definitions import Element
+from .expression_scopes import split_list
 from .library import Library
 from .model import DATE, Type
 from .scopes import Names, element_names
@@ -186,6 +187,12 @@ def fired_on(f: Findings, e: Element, names: Names) -> Type | None:
             f.looked_through(records.at("where"), record, names)
         return Type("ref", of=record.name)
     found = f.path(records, names) if e.has("records") else names.this
+    split = split_list(d.dotted(records.value), names.type_of) if found and e.has("records") else None
+    if split and split[1]:
+        listed, rest = map(".".join, split)
+        hint = f"write `for_each: {listed}` and `records: {rest}`"
+        f.say("R205", f"`{listed}` is a list; what each of it refers to is not reached so", mark(records), hint)
+        return None
     inner = found.item if found and found.kind == "list" else found
     if inner is None or inner == UNKNOWN:
         return None
