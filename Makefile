@@ -26,7 +26,7 @@ demo: $(RUN)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/portfolio/demo.sh
 
 test: $(DEVEL)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 lint: $(DEVEL) $(MYPY)
 	$(BIN)/ruff check .

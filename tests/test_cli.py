@@ -22,7 +22,7 @@ BALANCE = [
 LINE = "W1/2026-03-02/1"
 EXAMPLES = PORTFOLIO.parent
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command_line")]
+pytestmark = pytest.mark.slow
 
 
 def month(desk: Desk) -> None:

@@ -41,7 +41,6 @@ def desk(store: Path, tmp_path: Path) -> Desk:
 
 # --- what is said ----------------------------------------------------------------------------------------------------
 
-pytestmark = pytest.mark.xdist_group("command_line")
 
 MARCH = ("from=2026-03-01", "until=2026-03-31")
 

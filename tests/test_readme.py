@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 MARK = "--- next command ---"
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demonstration")]
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)

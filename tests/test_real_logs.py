@@ -107,7 +107,6 @@ def ends(found: Conformance) -> dict[str, int]:
     return {" or ".join(states): met.cases for states, met in found.ends.items()}
 
 
-@pytest.mark.xdist_group("domestic log")
 def test_the_domestic_log_is_read_as_its_publisher_counts_it(domestic: Log) -> None:
     counts = domestic.counts
     assert counts.sizes == (10_357, 55_628, 90, 14)
@@ -135,7 +134,6 @@ def test_the_domestic_log_is_read_as_its_publisher_counts_it(domestic: Log) -> N
     assert counts.lines == sorted(counts.lines)
 
 
-@pytest.mark.xdist_group("international log")
 def test_the_international_log_is_read_as_its_publisher_counts_it(international: Log) -> None:
     counts = international.counts
     assert counts.sizes == (6_323, 70_727, 727, 33)
@@ -144,7 +142,6 @@ def test_the_international_log_is_read_as_its_publisher_counts_it(international:
     assert list(counts.amounts.values()).count(Decimal(0)) == 258
 
 
-@pytest.mark.xdist_group("domestic log")
 def test_how_domestic_declarations_conform(domestic: Log) -> None:
     """The rest was rejected when it had been approved, came again without being taken back, or was paid unapproved."""
     found = domestic.held_against("declarations")
@@ -159,7 +156,6 @@ def test_how_domestic_declarations_conform(domestic: Log) -> None:
     }
 
 
-@pytest.mark.xdist_group("international log")
 def test_how_international_declarations_conform(international: Log) -> None:
     """Two were approved by the director before the supervisor had agreed."""
     found = international.held_against("declarations")
@@ -173,7 +169,6 @@ def test_how_international_declarations_conform(international: Log) -> None:
     }
 
 
-@pytest.mark.xdist_group("international log")
 def test_how_permits_conform(international: Log) -> None:
     """Journeys began before the permit was there; 446 of those without one belong to a number that is no permit."""
     found = international.held_against("permits")
